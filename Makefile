@@ -1,0 +1,73 @@
+# make demo: the whole stack in a lab on this machine.  make test: everything CI checks.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export PYTHONDONTWRITEBYTECODE := 1
+COLLECTION := build/collections/ansible_collections/redisops/monitoring
+SCENARIOS := redis_exporter prometheus site
+
+.PHONY: help setup demo demo-down test lint sanity unit e2e rules dashboards bench docs clean $(SCENARIOS:%=e2e-%)
+
+help:
+	@echo 'make demo       three Redis nodes and a monitoring host in containers, monitored by playbooks/site.yml'
+	@echo 'make demo-down  removes every trace of the demo'
+	@echo 'make test       lint, sanity, unit and e2e: what CI runs'
+	@echo 'make lint | sanity | unit | e2e | e2e-<scenario>   its parts ($(SCENARIOS))'
+	@echo 'make rules      the alert rules with default thresholds, into build/rules/'
+	@echo 'make bench      ratios against the peers, measured in one run'
+	@echo 'make docs       role READMEs from their argument specs'
+
+# Tools and collections come from PyPI into .venv; the checkout is linked to where Ansible looks for collections.
+.venv/.done: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "The package python3-venv is missing: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet 'pip>=25.1'
+	.venv/bin/python -m pip install --quiet --group dev
+	touch $@
+
+$(COLLECTION):
+	mkdir -p $(dir $@)
+	ln -sfn ../../../.. $@
+
+setup: .venv/.done $(COLLECTION)
+
+demo: setup
+	python tests/lab/lab.py up demo --aws
+	set -e; . build/lab/demo/env; ansible-playbook -i build/lab/demo/inventory playbooks/site.yml
+	python tests/lab/lab.py demo-info demo
+
+demo-down: setup
+	python tests/lab/lab.py down demo
+
+test: lint sanity unit e2e
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	yamllint --strict .
+	ansible-lint --strict
+	antsibull-changelog lint
+
+sanity: setup
+	python tests/tools/sanity.py
+
+unit: setup
+	pytest
+
+e2e: $(SCENARIOS:%=e2e-%)
+
+$(SCENARIOS:%=e2e-%): e2e-%: setup
+	molecule test --scenario-name $*
+
+rules: setup
+	python tests/tools/render_rules.py build/rules
+
+bench: setup
+	set -e; for benchmark in tests/benchmarks/bench_*.py; do echo "== $$benchmark"; python $$benchmark; done
+
+docs: setup
+	python tests/tools/readme.py
+
+clean: demo-down
+	rm -rf build .venv
