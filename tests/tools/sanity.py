@@ -50,6 +50,9 @@ def copy_tree() -> None:
         if source.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target, follow_symlinks=False)
+    # A repository of its own: else ansible-test finds the checkout's, which ignores build/.
+    subprocess.run(["git", "init", "--quiet"], cwd=TREE, check=True)
+    subprocess.run(["git", "add", "--all"], cwd=TREE, check=True)
     amazon = COLLECTIONS / "amazon"
     amazon.mkdir(exist_ok=True)
     if not (amazon / "aws").exists():
@@ -84,7 +87,7 @@ def main() -> int:
     environment.pop("ANSIBLE_CONFIG", None)
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     command = ["ansible-test", "sanity", "--local", "--requirements", "--python", python, "--color", "no", *sys.argv[1:]]
-    return subprocess.run(command, cwd=TREE, env=environment).returncode
+    return subprocess.run(command, cwd=TREE, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":
