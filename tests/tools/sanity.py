@@ -43,7 +43,10 @@ def copy_tree() -> None:
     """Makes TREE equal to the files git tracks or does not ignore."""
     shutil.rmtree(TREE, ignore_errors=True)
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
     ).stdout.decode()
     for name in filter(None, listed.split("\0")):
         source, target = ROOT / name, TREE / name
@@ -86,7 +89,17 @@ def main() -> int:
     }
     environment.pop("ANSIBLE_CONFIG", None)
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    command = ["ansible-test", "sanity", "--local", "--requirements", "--python", python, "--color", "no", *sys.argv[1:]]
+    command = [
+        "ansible-test",
+        "sanity",
+        "--local",
+        "--requirements",
+        "--python",
+        python,
+        "--color",
+        "no",
+        *sys.argv[1:],
+    ]
     return subprocess.run(command, cwd=TREE, env=environment, check=False).returncode
 
 
