@@ -1,0 +1,36 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _scrape_targets
+
+try:
+    from ansible.template import trust_as_template  # noqa: F401
+
+    def untrusted(value):
+        """Since ansible-core 2.19 a string that a filter returns is never taken for a template."""
+        return value
+except ImportError:
+    # Before, a tag's value such as "{{ lookup('pipe', ...) }}" would be run when the result is stored and used again.
+    from ansible.utils.unsafe_proxy import wrap_var as untrusted
+
+display = Display()
+
+
+def scrape_targets(hosts, hostvars, *args, **kwargs):
+    try:
+        groups, skipped = _scrape_targets.scrape_targets(hosts, hostvars, *args, **kwargs)
+    except ValueError as error:
+        raise AnsibleFilterError(f"redisops.monitoring.scrape_targets: {error}") from error
+    for reason in skipped:
+        display.vv(f"redisops.monitoring.scrape_targets: skipped, {reason}")
+    return untrusted(groups)
+
+
+class FilterModule:
+    def filters(self):
+        return {"scrape_targets": scrape_targets}
