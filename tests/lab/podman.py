@@ -1,0 +1,192 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Podman on this machine: what is missing, what it needs, the image, networks and containers."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import os
+import resource
+import shutil
+import zlib
+from pathlib import Path
+
+from common import BUILD, ENVIRONMENT, ROOT, LabError, run, say, write
+
+CAP_SYS_RESOURCE = 24
+PODMAN_LIMIT = 1048576
+DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+SUITE = "bookworm"
+PACKAGES = (
+    "systemd systemd-sysv dbus python3 sudo openssh-server redis-server redis-tools openssl ca-certificates iproute2 procps"
+).split()
+# Units that would reach through the privileged container to the machine's own kernel settings, or wait for a console.
+MASKED = (
+    "systemd-sysctl systemd-modules-load systemd-remount-fs systemd-binfmt systemd-firstboot console-getty getty@tty1 "
+    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer"
+).split()
+CUSTOMIZE = (
+    'chroot "$1" useradd --create-home --shell /bin/bash ubuntu',
+    'echo "ubuntu ALL=(ALL) NOPASSWD: ALL" > "$1/etc/sudoers.d/ubuntu" && chmod 0440 "$1/etc/sudoers.d/ubuntu"',
+    # Host key and authorized key are mounted by the lab, so that known_hosts is there before the host is.
+    'rm -f "$1"/etc/ssh/ssh_host_* && printf "HostKey /etc/ssh/lab/host_key\\nAuthorizedKeysFile /etc/ssh/lab/authorized_keys\\n'
+    'PasswordAuthentication no\\nUseDNS no\\nMaxStartups 50\\n" > "$1/etc/ssh/sshd_config.d/lab.conf"',
+    'chroot "$1" systemctl disable redis-server.service',
+    'chroot "$1" systemctl mask ' + " ".join(MASKED),
+    # Debian's Alertmanager reads the two templates that upstream's program carries inside.
+    'cd "$1/tmp" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download prometheus-alertmanager'
+    ' && dpkg-deb --fsys-tarfile prometheus-alertmanager_*.deb'
+    ' | tar -x -C "$1" ./usr/share/prometheus/alertmanager/default.tmpl ./usr/share/prometheus/alertmanager/email.tmpl'
+    " && rm prometheus-alertmanager_*.deb",
+)
+# systemd leaves `/` as podman made it, private; LoadCredential for a service that is not root needs it shared.
+COMMAND = "mount --make-rshared / && exec /lib/systemd/systemd"
+
+
+def require() -> None:
+    """Installs what is missing on Debian and Ubuntu as root; elsewhere names it."""
+    programs = {
+        "podman": "podman",
+        "mmdebstrap": "mmdebstrap",
+        "dpkg-deb": "dpkg",
+        "apt-get": "apt",
+        "ssh-keygen": "openssh-client",
+        "ip": "iproute2",
+        "iptables": "iptables",
+    }
+    if hybrid_cgroups():
+        programs["runc"] = "runc"
+    missing = {package for program, package in programs.items() if not which(program)}
+    if not DEBIAN_KEYRING.exists():
+        missing.add("debian-archive-keyring")
+    if not missing:
+        return
+    names = " ".join(sorted(missing))
+    if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
+        raise LabError(f"missing system packages: {names}; install them and start again")
+    say(f"installing {names}")
+    ENVIRONMENT["DEBIAN_FRONTEND"] = "noninteractive"
+    run("apt-get", "-q", "update")
+    run("apt-get", "-q", "-y", "install", *sorted(missing))
+
+
+def which(program: str) -> str | None:
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def hybrid_cgroups() -> bool:
+    return not Path("/sys/fs/cgroup/cgroup.controllers").exists() and Path("/sys/fs/cgroup/unified").exists()
+
+
+def settings() -> None:
+    """Writes build/containers.conf with what this machine needs, and nothing on a machine that needs nothing."""
+    lines = []
+    status = Path("/proc/self/status").read_text()
+    effective = int(status.split("CapEff:")[1].split()[0], 16)
+    if not effective >> CAP_SYS_RESOURCE & 1:
+        # Without the capability podman cannot raise a limit to its defaults.
+        limits = []
+        for name, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
+            hard = resource.getrlimit(number)[1]
+            if hard != resource.RLIM_INFINITY and hard < PODMAN_LIMIT:
+                limits.append(f"{name}={hard}:{hard}")
+        if limits:
+            lines += ["[containers]", f"default_ulimits = {json.dumps(limits)}"]
+    if hybrid_cgroups():
+        lines += ["[engine]", 'runtime = "runc"']  # crun refuses hybrid cgroups
+    path = BUILD / "containers.conf"
+    if lines:
+        write(path, "\n".join(lines) + "\n")
+        ENVIRONMENT["CONTAINERS_CONF"] = str(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def image() -> str:
+    """The hosts' image, made once a recipe."""
+    recipe = json.dumps([SUITE, PACKAGES, CUSTOMIZE])
+    tag = f"localhost/redisops-lab:{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    if run("podman", "image", "exists", tag, check=False).returncode == 0:
+        return tag
+    say("making the hosts' image (Debian 12; once)")
+    tar = BUILD / "image.tar"
+    tar.parent.mkdir(parents=True, exist_ok=True)
+    hooks = [f"--customize-hook={hook}" for hook in CUSTOMIZE]
+    slim = [f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("man", "doc", "locale")]
+    try:
+        run(
+            "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *slim, *hooks, SUITE, str(tar)
+        )  # fmt: skip
+        run("podman", "import", "--quiet", str(tar), tag)
+    finally:
+        tar.unlink(missing_ok=True)
+    return tag
+
+
+def free_subnet(name: str) -> ipaddress.IPv4Network:
+    """A private /24 that neither this machine nor another podman network uses; mostly the same one for the same name."""
+    taken = []
+    for route in json.loads(run("ip", "-json", "-4", "route", "show", "table", "all").stdout):
+        if route["dst"] not in ("default", "0.0.0.0/0"):
+            taken.append(ipaddress.ip_network(route["dst"], strict=False))
+    for network in json.loads(run("podman", "network", "inspect", *networks()).stdout) if networks() else []:
+        taken += [ipaddress.ip_network(subnet["subnet"]) for subnet in network.get("subnets") or []]
+    first = zlib.crc32(name.encode())
+    for step in range(256):
+        subnet = ipaddress.IPv4Network(f"10.213.{(first + step) % 256}.0/24")
+        if not any(subnet.overlaps(other) for other in taken if other.version == 4):
+            return subnet
+    raise LabError("no free /24 in 10.213.0.0/16: end a lab that is no longer needed (lab.py down NAME)")
+
+
+def networks() -> list[str]:
+    return run("podman", "network", "ls", "--format", "{{.Name}}").stdout.split()
+
+
+def labels(lab: str) -> list[str]:
+    return [f"--label=redisops.lab={lab}", f"--label=redisops.root={ROOT}"]
+
+
+def network_up(lab: str, subnet: str, gateway: str) -> None:
+    if f"redisops-{lab}" not in networks():
+        run(
+            "podman", "network", "create", "--disable-dns", *labels(lab), f"--subnet={subnet}", f"--gateway={gateway}",
+            f"redisops-{lab}",
+        )  # fmt: skip
+
+
+def containers(lab: str) -> dict[str, dict]:
+    """This lab's containers by name: id, state and the checkout that made them."""
+    listed = run("podman", "ps", "--all", f"--filter=label=redisops.lab={lab}", "--format=json").stdout
+    return {
+        entry["Names"][0]: {"id": entry["Id"], "state": entry["State"], "root": entry["Labels"]["redisops.root"]}
+        for entry in json.loads(listed or "[]") or []
+    }
+
+
+def container_up(lab: str, host: str, address: str, tag: str, ssh: Path, existing: dict[str, dict]) -> None:
+    name = f"redisops-{lab}-{host}"
+    state = existing.get(name, {}).get("state")
+    if state == "running":
+        return
+    if state in ("exited", "stopped"):
+        run("podman", "start", name)
+        return
+    if state:  # left half made by an interrupted start
+        run("podman", "rm", "--force", "--time=0", name)
+    run(
+        "podman", "run", "--detach", f"--name={name}", f"--hostname={host}", *labels(lab), f"--network=redisops-{lab}",
+        f"--ip={address}", "--systemd=always", "--privileged", f"--volume={ssh}:/etc/ssh/lab:ro", tag,
+        "sh", "-c", COMMAND,
+    )  # fmt: skip
+
+
+def remove(lab: str) -> None:
+    names = list(containers(lab))
+    if names:
+        run("podman", "rm", "--force", "--time=0", "--volumes", *names)
+    if f"redisops-{lab}" in networks():
+        run("podman", "network", "rm", "--force", f"redisops-{lab}")
