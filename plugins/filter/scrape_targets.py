@@ -12,10 +12,10 @@ try:
     from ansible.template import trust_as_template  # noqa: F401
 
     def untrusted(value):
-        """Since ansible-core 2.19 a string that a filter returns is never taken for a template."""
+        """Since ansible-core 2.19 no string that a filter returns is taken for a template."""
         return value
 except ImportError:
-    # Before, a tag's value such as "{{ lookup('pipe', ...) }}" would be run when the result is stored and used again.
+    # Before, a tag with the value "{{ lookup('pipe', ...) }}" would be run once the result is stored and used again.
     from ansible.utils.unsafe_proxy import wrap_var as untrusted
 
 display = Display()
@@ -23,11 +23,13 @@ display = Display()
 
 def scrape_targets(hosts, hostvars, *args, **kwargs):
     try:
-        groups, skipped = _scrape_targets.scrape_targets(hosts, hostvars, *args, **kwargs)
+        groups, not_wanted, no_address = _scrape_targets.scrape_targets(hosts, hostvars, *args, **kwargs)
     except ValueError as error:
-        raise AnsibleFilterError(f"redisops.monitoring.scrape_targets: {error}") from error
-    for reason in skipped:
-        display.vv(f"redisops.monitoring.scrape_targets: skipped, {reason}")
+        raise AnsibleFilterError(f"scrape_targets: {error}") from error
+    for reason in no_address:
+        display.warning(f"scrape_targets leaves out a host: {reason}")
+    for reason in not_wanted:
+        display.vv(f"scrape_targets leaves out a host: {reason}")
     return untrusted(groups)
 
 

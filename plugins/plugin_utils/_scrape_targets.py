@@ -23,7 +23,7 @@ TAG_LABELS = {"cluster": "Cluster", "environment": "Environment", "role": "Role"
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 NOT_IN_LABEL_NAME = re.compile(r"[^a-zA-Z0-9_]")
 HOST_NAME = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9._-]*[a-zA-Z0-9_])?\.?")
-DIGITS = re.compile(r"(\d+)")
+DIGITS = re.compile(r"([0-9]+)")
 MOST_NAMED = 5  # hosts that an error names before it only counts
 
 
@@ -40,64 +40,68 @@ def scrape_targets(
     hostvars_suffix="",
     meta_labels=False,
 ):
+    """The groups, why hosts were left out on purpose, and why others could not be taken."""
     hosts = _host_names(hosts)
     port = _integer("port", port, 1, 65535)
-    min_targets = _integer("min_targets", min_targets, 0)
     labels = _static_labels(labels)
     tag_labels = _tag_labels(tag_labels)
     states = _states(states)
+    min_targets = _integer("min_targets", min_targets, 0)
+    meta_labels = _boolean("meta_labels", meta_labels)
     if address not in ADDRESSES:
         raise ValueError(f"address is {address!r}: choose one of {', '.join(ADDRESSES)}")
     if not hosts and min_targets:
         raise ValueError(
-            "no hosts to scrape: the inventory is empty, or the group is. An inventory plugin that failed leaves an empty "
-            "group and exit code 0: look for its warning, run `ansible-inventory --graph`, and set "
-            "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=1 so that it fails at once"
+            "no hosts to scrape: the inventory or the group is empty. An inventory plugin that failed leaves an empty "
+            "group and exit code 0: look for its warning, and set ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=1 to make "
+            "it fail at once"
         )
 
     reader = _Reader(hostvars, hostvars_prefix, hostvars_suffix)
-    entries, skipped, owner_of_target, owner_of_instance = [], [], {}, {}
+    entries, not_wanted, no_address = [], [], []
+    host_of_target, host_of_instance = {}, {}
     for name in hosts:
         host = reader.read(name)
         if host.is_ec2 and host.state and host.state not in states:
-            skipped.append(f"{name} is {host.state}")
+            not_wanted.append(f"{name} is {host.state}")
             continue
         where = host.address(address)
         if not where:
-            skipped.append(f"{name} has no {ADDRESSES[address]}")
+            no_address.append(f"{name} has no {ADDRESSES[address]}")
             continue
 
-        target = f"{_bracketed(name, where)}:{port}"
-        other = owner_of_target.setdefault(target.lower(), name)
+        target = f"{_url_host(name, where)}:{port}"
+        other = host_of_target.setdefault(target.lower(), name)
         if other != name:
             raise ValueError(
-                f"the hosts {other} and {name} both have the address {target}: one of them would be scraped twice and the "
-                f"other never. Correct the inventory, or choose another address than {address!r}"
+                f"the hosts {other} and {name} both have the address {target}: one would be scraped twice, the other "
+                "never. Correct the inventory, or choose another kind of address"
             )
         found = host.labels(tag_labels)
         if meta_labels:
             found.update(host.meta_labels())
         found.update(labels)
         found = {label: found[label] for label in sorted(found) if found[label]}
-        instance = found.get("instance", target)
-        other = owner_of_instance.setdefault(instance, name)
+        other = host_of_instance.setdefault(found.get("instance", target), name)
         if other != name:
             raise ValueError(
-                f"the hosts {other} and {name} would both have the label instance={instance!r} and their series would "
-                "collide: take `instance` from a tag that is unique, or leave it to Prometheus"
+                f"the hosts {other} and {name} would both have the label instance={found.get('instance', target)!r}: "
+                "take it from a tag that is unique, or leave it to Prometheus"
             )
         entries.append((_natural(target), target, found))
 
     if len(entries) < min_targets:
+        left_out = _some(no_address + not_wanted)
         raise ValueError(
-            f"{len(entries)} of {len(hosts)} hosts can be scraped, but min_targets is {min_targets}: {_some(skipped)}. "
-            f"Start the instances, or change states (now {', '.join(states)}), address (now {address}) or min_targets"
+            f"{len(entries)} of {len(hosts)} hosts can be scraped, fewer than min_targets={min_targets}"
+            f"{f' ({left_out})' if left_out else ''}: start or add instances, or change states (now "
+            f"{', '.join(states)}), address (now {address}) or min_targets"
         )
-    return _grouped(entries), skipped
+    return _grouped(entries), not_wanted, no_address
 
 
 class _Reader:
-    """Reads a host's variables, and finds the prefix and suffix that the EC2 inventory plugin gave to their names."""
+    """Reads hosts, and finds the prefix and suffix that the EC2 inventory plugin gave to its variables."""
 
     def __init__(self, hostvars, prefix, suffix):
         if not isinstance(hostvars, Mapping):
@@ -106,26 +110,28 @@ class _Reader:
             if not isinstance(value, str):
                 raise ValueError(f"{option} is of type {_type(value)}: give a string")
         self.hostvars = hostvars
-        self.prefix, self.suffix = prefix, suffix
-        self.detect = not (prefix or suffix)
+        self.given = prefix or suffix
+        self.affixes = (prefix, suffix)
 
     def read(self, name):
         if name not in self.hostvars:
-            raise ValueError(
-                f"the host {name} is not in hostvars: pass names from the inventory, such as groups['redis']"
-            )
-        variables = self.hostvars[name]  # once a host: with Ansible's own hostvars this is what costs
-        if self.detect and f"{self.prefix}instance_id{self.suffix}" not in variables:
-            self._detect(variables)
-        return _Host(name, variables, self.prefix, self.suffix)
+            raise ValueError(f"the host {name} is not in hostvars: pass names of the inventory, as groups['redis'] has")
+        variables = self.hostvars[name]  # only once: with Ansible's own hostvars this is what costs
+        return _Host(name, variables, *self._affixes(variables))
 
-    def _detect(self, variables):
-        for key in sorted(key for key in variables if "instance_id" in key):
-            prefix, suffix = key.split("instance_id", 1)
-            # One more of the plugin's variables, or it is somebody else's `my_instance_id`.
+    def _affixes(self, variables):
+        if not self.given and "instance_id" in variables:
+            return "", ""
+        prefix, suffix = self.affixes
+        if f"{prefix}instance_id{suffix}" in variables:
+            return prefix, suffix
+        for key in () if self.given else sorted(key for key in variables if "instance_id" in key):
+            prefix, _name, suffix = key.partition("instance_id")
+            # Without the plugin's other variables it is somebody's own `my_instance_id`.
             if f"{prefix}private_ip_address{suffix}" in variables or f"{prefix}state{suffix}" in variables:
-                self.prefix, self.suffix = str.__str__(prefix), str.__str__(suffix)
-                return
+                self.affixes = (prefix, suffix)
+                return self.affixes
+        return "", ""
 
 
 class _Host:
@@ -133,57 +139,58 @@ class _Host:
         self.name, self.variables, self.prefix, self.suffix = name, variables, prefix, suffix
         self.instance_id = self.ec2("instance_id")
         self.is_ec2 = bool(self.instance_id)
+        self.state = self.ec2("state")
+        if isinstance(self.state, Mapping):
+            self.state = self.state.get("name")
 
     def ec2(self, key):
         return self.variables.get(f"{self.prefix}{key}{self.suffix}")
 
-    @property
-    def state(self):
-        state = self.ec2("state")
-        return state.get("name") if isinstance(state, Mapping) else state
+    def ec2_dict(self, key):
+        value = self.ec2(key)
+        if isinstance(value, Mapping):
+            return value
+        if value and self.is_ec2:
+            raise ValueError(f"the host {self.name} has {key} of type {_type(value)}: EC2 gives a dictionary")
+        return {}
 
     @property
     def tags(self):
-        """amazon.aws 11.2 and later say ec2_tags; `tags` clashes with Ansible's own word and is on its way out."""
-        for key in ("ec2_tags", "tags"):
-            tags = self.ec2(key)
-            if isinstance(tags, Mapping):
-                return tags
-            if tags and self.is_ec2:
-                raise ValueError(f"the host {self.name} has {key} of type {_type(tags)}: EC2 tags are a dictionary")
-        return {}
+        """amazon.aws has ec2_tags since 11.2, because `tags` is a word of Ansible's own."""
+        return self.ec2_dict("ec2_tags") or self.ec2_dict("tags")
 
     def address(self, kind):
-        if kind == "ansible_host":
-            return self.variables.get("ansible_host") or (None if self.is_ec2 else self.name)
-        found = self.ec2(ADDRESSES[kind])
-        if self.is_ec2:
-            # As Prometheus' own ec2_sd does since 3.14.
-            return (
-                self._ipv6()[0] or found
-                if kind == "ipv6"
-                else found or (self._ipv6()[0] if kind == "private" else None)
-            )
-        return found or self.variables.get("ansible_host") or self.name
+        if kind == "private":
+            found = self.ec2("private_ip_address") or self.ipv6()[0]  # as ec2_sd_configs does since Prometheus 3.14
+        elif kind == "ipv6":
+            found = self.ipv6()[0] or self.ec2("ipv6_address")
+        elif kind == "ansible_host":
+            found = self.variables.get("ansible_host")
+        else:
+            found = self.ec2(ADDRESSES[kind])
+        if found or self.is_ec2:
+            return found
+        return self.variables.get("ansible_host") or self.name
 
     def labels(self, tag_labels):
-        tags, found = self.tags, {}
+        found = {}
         if self.is_ec2:
-            placement = self.ec2("placement") or {}
-            found["instance_id"] = self._text("instance_id", self.instance_id)
-            found["availability_zone"] = self._text("availability_zone", placement.get("availability_zone"))
-            found["instance_type"] = self._text("instance_type", self.ec2("instance_type"))
+            found["instance_id"] = self.instance_id
+            found["availability_zone"] = self.ec2_dict("placement").get("availability_zone")
+            found["instance_type"] = self.ec2("instance_type")
+        tags = self.tags
         for label, tag in tag_labels.items():
             value = tags.get(tag)
             if value is None and not self.is_ec2:
-                value = self._variable(label)
+                value = self.variable(label)
             if value is None and tag == "Name":
                 value = self.name
             if value is not None:
-                found[label] = self._text(f"tag {tag}", value)
-        return found
+                found[label] = value
+        return self.texts(found)
 
-    def _variable(self, label):
+    def variable(self, label):
+        """A host without tags says the same by plain variables. `environment`, again, is a word of Ansible's own."""
         for key in (label, f"monitoring_{label}"):
             value = self.variables.get(key)
             if isinstance(value, (str, int, float)):
@@ -191,12 +198,11 @@ class _Host:
         return None
 
     def meta_labels(self):
-        """What Prometheus' ec2_sd_configs puts there, so that one relabel_config serves both."""
+        """What ec2_sd_configs gives, by discovery/aws/ec2.go of Prometheus 3.14."""
         if not self.is_ec2:
             return {}
-        placement = self.ec2("placement") or {}
-        default_ipv6, primary_ipv6, ipv6 = self._ipv6()
-        subnets = dict.fromkeys(eni["subnet_id"] for eni in self._interfaces())
+        placement = self.ec2_dict("placement")
+        default_ipv6, primary_ipv6, ipv6 = self.ipv6()
         public_ip = self.ec2("public_ip_address")
         found = {
             "ami": self.ec2("image_id"),
@@ -218,67 +224,70 @@ class _Host:
             "public_dns_name": self.ec2("public_dns_name") if public_ip else None,
             "public_ip": public_ip,
             "region": placement.get("region"),
-            "subnet_id": _listed(subnets),
+            "subnet_id": _listed(dict.fromkeys(eni["subnet_id"] for eni in self.interfaces())),
             "vpc_id": self.ec2("vpc_id"),
         }
         tags = self.tags
-        for key in sorted(tags, reverse=True):  # of two keys that become one name, the first in order stays
+        for key in sorted(tags, reverse=True):  # of two keys that become one name the first stays
             found["tag_" + NOT_IN_LABEL_NAME.sub("_", key)] = tags[key]
-        return {f"__meta_ec2_{key}": self._text(key, value) for key, value in found.items() if value is not None}
+        return self.texts({f"__meta_ec2_{key}": value for key, value in found.items()})
 
-    def _interfaces(self):
-        return [eni for eni in self.ec2("network_interfaces") or () if eni.get("subnet_id")]
+    def interfaces(self):
+        return [
+            eni for eni in self.ec2("network_interfaces") or () if isinstance(eni, Mapping) and eni.get("subnet_id")
+        ]
 
-    def _ipv6(self):
-        """The default IPv6 address, the primary ones at their device index, and all of them."""
+    def ipv6(self):
+        """The default address, the primary ones at their interface's index, and all."""
         primary, every = [], []
-        for eni in self._interfaces():
+        for eni in self.interfaces():
             for entry in eni.get("ipv6_addresses") or ():
                 every.append(entry["ipv6_address"])
                 if entry.get("is_primary_ipv6"):
-                    index = eni["attachment"]["device_index"]
+                    index = (eni.get("attachment") or {}).get("device_index", 0)
                     primary += [""] * (index + 1 - len(primary))
                     primary[index] = entry["ipv6_address"]
         return next(filter(None, primary + every), None), primary, every
 
-    def _text(self, what, value):
+    def texts(self, labels):
         try:
-            return _text(value)
+            return {label: _text(value) for label, value in labels.items()}
         except TypeError:
+            label = next(label for label, value in labels.items() if not isinstance(value, (str, int, float)))
             raise ValueError(
-                f"the host {self.name} has {what} of type {_type(value)}: a label needs a string"
+                f"the host {self.name} has a value of type {_type(labels[label])} for the label {label}: give a string"
             ) from None
 
 
 def _text(value):
     if value is None:
-        return ""
+        return ""  # to Prometheus the same as no label
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):
-        return str.__str__(str(value))  # a plain str, without what Ansible attaches to its own
+        return str.__str__(str(value))  # plain, without what Ansible attaches to its strings
     raise TypeError
 
 
 def _listed(values):
-    """In separators on both sides, so that a relabelling regex can match one whole value."""
+    """With separators at both ends, so that a relabelling regex can match one whole value."""
     return f",{','.join(values)}," if values else None
 
 
-def _bracketed(name, where):
-    where = str.__str__(where) if isinstance(where, str) else where
+def _url_host(name, where):
     try:
-        ip = ipaddress.ip_address(where.strip("[]"))
-    except (ValueError, AttributeError):
-        if not isinstance(where, str) or not HOST_NAME.fullmatch(where):
-            raise ValueError(
-                f"the host {name} has the address {where!r}, which is neither an IP address nor a host name: set ansible_host"
-            ) from None
-        return where
+        ip = ipaddress.ip_address(_text(where).strip("[]"))
+    except (TypeError, ValueError):
+        if isinstance(where, str) and HOST_NAME.fullmatch(where):
+            return str.__str__(where)
+        raise ValueError(
+            f"the host {name} has the address {where!r}, which is no IP address and no host name: set ansible_host"
+        ) from None
     return f"[{ip}]" if ip.version == 6 else str(ip)
 
 
 def _natural(text):
+    """10.0.0.9 before 10.0.0.10."""
     return [int(part) if index % 2 else part for index, part in enumerate(DIGITS.split(text))]
 
 
@@ -290,21 +299,32 @@ def _grouped(entries):
     return list(groups.values())
 
 
+def _some(reasons):
+    more = len(reasons) - MOST_NAMED
+    return "; ".join(reasons[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
 def _host_names(hosts):
     if isinstance(hosts, (str, Mapping)) or not isinstance(hosts, Iterable):
         raise ValueError(f"the hosts are of type {_type(hosts)}: pass a list of host names, such as groups['redis']")
-    hosts = list(dict.fromkeys(hosts))
+    hosts = list(hosts)
     for name in hosts:
         if not isinstance(name, str):
-            raise ValueError(f"the host {name!r} is of type {_type(name)}: host names are strings")
-    return [str.__str__(name) for name in hosts]
+            raise ValueError(f"the host {name!r} is of type {_type(name)}: pass names, such as groups['redis']")
+    return list(dict.fromkeys(str.__str__(name) for name in hosts))
 
 
 def _integer(option, value, low, high=None):
     number = int(value) if isinstance(value, str) and value.isdecimal() else value
     if isinstance(number, bool) or not isinstance(number, int) or number < low or (high and number > high):
-        raise ValueError(f"{option} is {value!r}: give an integer from {low}{f' to {high}' if high else ' up'}")
+        raise ValueError(f"{option} is {value!r}: give an integer of {low} {f'to {high}' if high else 'or more'}")
     return int(number)
+
+
+def _boolean(option, value):
+    if not isinstance(value, bool):
+        raise ValueError(f"{option} is {value!r}: give true or false")
+    return value
 
 
 def _states(states):
@@ -314,7 +334,7 @@ def _states(states):
     for state in states:
         if state not in STATES:
             raise ValueError(f"states has {state!r}, which EC2 does not know: choose from {', '.join(STATES)}")
-    return [str.__str__(state) for state in states]
+    return states
 
 
 def _static_labels(labels):
@@ -324,67 +344,58 @@ def _static_labels(labels):
         raise ValueError(f"labels is of type {_type(labels)}: give a dictionary of label name and value")
     found = {}
     for label, value in labels.items():
+        label = _label_name("labels", label)
         try:
-            found[_label_name("labels", label)] = _text(value)
+            found[label] = _text(value)
         except TypeError:
-            raise ValueError(f"labels has {label} of type {_type(value)}: a label needs a string") from None
+            raise ValueError(f"labels has a value of type {_type(value)} for {label}: give a string") from None
     return found
 
 
 def _tag_labels(tag_labels):
-    """Label name to tag key. A list of tag keys names the labels after them."""
+    """Tag keys by label name."""
     if tag_labels is None:
         return TAG_LABELS
     if isinstance(tag_labels, Mapping):
-        found = {_label_name("tag_labels", label): tag for label, tag in tag_labels.items()}
-    elif isinstance(tag_labels, (list, tuple)):
-        found = {}
-        for tag in dict.fromkeys(tag_labels):
-            label = _from_tag(tag)
-            if label in found:
-                raise ValueError(
-                    f"tag_labels: the tags {found[label]!r} and {tag!r} both become the label {label}: name the labels "
-                    "yourself, as {label: tag}"
-                )
-            found[label] = tag
-    else:
+        return {_label_name("tag_labels", label): _tag_key(tag) for label, tag in tag_labels.items()}
+    if not isinstance(tag_labels, (list, tuple)):
         raise ValueError(f"tag_labels is of type {_type(tag_labels)}: give a dictionary of label name and tag key")
-    for label, tag in found.items():
-        if not isinstance(tag, str) or not tag:
-            raise ValueError(f"tag_labels has {tag!r} for {label}: give the tag's key, a string")
-    return {label: str.__str__(tag) for label, tag in found.items()}
+    found = {}
+    for tag in map(_tag_key, tag_labels):
+        label = _label_of_tag(tag)
+        if found.setdefault(label, tag) != tag:
+            raise ValueError(
+                f"tag_labels: the tags {found[label]!r} and {tag!r} would both be the label {label}: name the labels "
+                "yourself, as {label: tag}"
+            )
+    return found
 
 
-def _from_tag(tag):
+def _tag_key(tag):
     if not isinstance(tag, str) or not tag:
-        raise ValueError(f"tag_labels has {tag!r}: give tag keys, which are strings")
-    label = NOT_IN_LABEL_NAME.sub("_", str.__str__(tag))
+        raise ValueError(f"tag_labels has the tag key {tag!r}: give a string")
+    return str.__str__(tag)
+
+
+def _label_of_tag(tag):
+    label = NOT_IN_LABEL_NAME.sub("_", tag)
     if label[0].isdigit():
         label = f"_{label}"
     elif label.startswith("__"):
         label = f"_{label.lstrip('_')}"
-    if label in ("job", "instance") or label == "_":
-        raise ValueError(
-            f"tag_labels: the tag {tag!r} would become the label {label}: name the label yourself, as {{label: tag}}"
-        )
+    if label in ("job", "instance", "_"):
+        raise ValueError(f"tag_labels: the tag {tag!r} would be the label {label}: name it yourself, as {{label: tag}}")
     return label
 
 
 def _label_name(option, label):
     if not isinstance(label, str) or not LABEL_NAME.fullmatch(label):
-        raise ValueError(
-            f"{option} has the label name {label!r}: Prometheus wants letters, digits and _, and no digit first"
-        )
+        raise ValueError(f"{option} has the label name {label!r}: use letters, digits and _, and no digit first")
     if label.startswith("__"):
-        raise ValueError(f"{option} has the label name {label!r}: names that start with __ belong to Prometheus itself")
+        raise ValueError(f"{option} has the label name {label!r}: names that start with __ are for Prometheus itself")
     if label == "job":
         raise ValueError(f"{option} sets the label job: Prometheus takes it from job_name in the scrape configuration")
     return str.__str__(label)
-
-
-def _some(skipped):
-    more = len(skipped) - MOST_NAMED
-    return "; ".join(skipped[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _type(value):
