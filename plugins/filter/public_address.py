@@ -1,0 +1,32 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter that accepts nothing but one public IP address: a captive portal's page or a private address opens no port."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ansible.errors import AnsibleFilterError
+
+
+def public_address(answer: str) -> str:
+    """Return *answer*, an address in text, as a CIDR of one host (/32 or /128); AnsibleFilterError when it is not one."""
+    text = str(answer).strip()
+    shown = text if len(text) <= 40 else text[:40] + "..."
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise AnsibleFilterError(
+            f"public_address: {shown!r} is not an IP address; give the addresses themselves as a list of CIDRs"
+        ) from None
+    if not address.is_global or address.is_multicast:
+        raise AnsibleFilterError(
+            f"public_address: {shown} is not a public address; give the addresses themselves as a list of CIDRs"
+        )
+    return f"{address}/{address.max_prefixlen}"
+
+
+class FilterModule:
+    def filters(self):
+        return {"public_address": public_address}
