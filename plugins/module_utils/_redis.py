@@ -43,7 +43,7 @@ CAUSES = {
     "maxclients": "raise maxclients, or find what holds the connections (CLIENT LIST)",
     "not_redis": "correct redis_exporter_redis_addr: what answers there is not Redis",
     "too_old": "upgrade Redis to 6.2 or newer: it has no ACL users",
-    "closed": "look at the Redis log of that moment",
+    "closed": "look at the Redis log of that moment, and at maxclients",
     "error_reply": "look at the Redis log of that moment",
 }
 
@@ -364,18 +364,31 @@ def _after_handshake(target, err):
     if isinstance(err, socket.timeout):
         return _hung(target)
     if target.tls:
+        # TLS 1.3 servers judge the client certificate after the client's handshake is done.
         reason = getattr(err, "reason", None) or ""
+        if "ALERT" not in reason:
+            reason = _alert_after_handshake(target)
         if "ALERT" in reason:
-            # TLS 1.3 servers judge the client certificate after the client's handshake is done.
             return _client_certificate(target, reason)
-        if not target.cert_file:
-            return RedisProblem("client_cert_required", target, "Redis closes the connection after the TLS handshake")
         return RedisProblem("closed", target, "Redis closes the connection after the TLS handshake")
     if server_certificate(target) is not None or _speaks_tls(target):
         return RedisProblem("tls_port", target, "the port speaks TLS, and the address asks for plaintext")
     if isinstance(err, ValueError):
         return RedisProblem("not_redis", target, "the answer is no Redis reply")
     return RedisProblem("closed", target, "Redis closes the connection")
+
+
+def _alert_after_handshake(target):
+    """The alert of a server that says no. A client that has already written may lose it to a connection reset."""
+    try:
+        with _raw(target) as raw, _context(target).wrap_socket(raw, server_hostname=_sni(target)) as sock:
+            sock.settimeout(1)
+            sock.recv(1)
+    except ssl.SSLError as err:
+        return err.reason or ""
+    except OSError:
+        pass
+    return ""
 
 
 def _speaks_tls(target):

@@ -153,7 +153,7 @@ def check_pair(cert_path, key_path, what):
     except (ssl.SSLError, OSError, ValueError) as err:
         if asked:
             text = "%s key: %s is encrypted with a passphrase; the exporter needs it unencrypted" % (what, key_path)
-        elif getattr(err, "reason", "") in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
+        elif getattr(err, "reason", "") in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
             text = "%s: the key %s does not match the certificate %s; use the pair that was issued together" % (
                 what,
                 key_path,
