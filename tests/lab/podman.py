@@ -87,12 +87,15 @@ def settings() -> None:
     status = Path("/proc/self/status").read_text()
     effective = int(status.split("CapEff:")[1].split()[0], 16)
     if not effective >> CAP_SYS_RESOURCE & 1:
-        # Without the capability podman cannot raise a limit to its defaults.
-        limits = []
-        for name, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
-            hard = resource.getrlimit(number)[1]
-            if hard != resource.RLIM_INFINITY and hard < PODMAN_LIMIT:
-                limits.append(f"{name}={hard}:{hard}")
+        # Without the capability nobody can raise a limit, and podman's defaults are higher than many machines' limits.
+        # Podman lowers its own nproc to the kernel's pid_max, so that is as much as a container can get.
+        most = {
+            "nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+            "nproc": resource.getrlimit(resource.RLIMIT_NPROC)[1],
+        }
+        pid_max = int(Path("/proc/sys/kernel/pid_max").read_text())
+        most["nproc"] = pid_max if most["nproc"] == resource.RLIM_INFINITY else min(most["nproc"], pid_max)
+        limits = [f"{name}={hard}:{hard}" for name, hard in most.items() if 0 <= hard < PODMAN_LIMIT]
         if limits:
             lines += ["[containers]", f"default_ulimits = {json.dumps(limits)}"]
     if hybrid_cgroups():

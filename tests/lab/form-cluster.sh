@@ -1,0 +1,31 @@
+#!/bin/sh
+# Makes one Redis Cluster of the nodes named as arguments, unless they are one; REDISCLI_AUTH holds admin_user's password.
+set -eu
+tls="--tls --cacert /etc/redis/tls/ca.crt --cert /etc/redis/tls/server.crt --key /etc/redis/tls/server.key"
+cli() {
+    node=$1
+    shift
+    # shellcheck disable=SC2086
+    redis-cli $tls --no-auth-warning --user admin_user -h "$node" "$@"
+}
+formed() {
+    for node in "$@"; do
+        cli "$node" cluster info | grep -q '^cluster_state:ok' || return 1
+        cli "$node" cluster info | grep -q "^cluster_known_nodes:$#" || return 1
+    done
+}
+formed "$@" && exit 0
+addresses=
+for node in "$@"; do
+    cli "$node" cluster reset hard > /dev/null # what an interrupted run left
+    addresses="$addresses $node:6379"
+done
+# shellcheck disable=SC2086
+cli "$1" --cluster create $addresses --cluster-replicas $(($# / 3 - 1)) --cluster-yes > /dev/null
+tries=0
+until formed "$@"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 60 ] || { echo "the cluster of $* is not ok after 30 s" >&2; exit 1; }
+    sleep 0.5
+done
+echo formed

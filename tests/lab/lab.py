@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab: Redis nodes and a monitoring host as systemd containers, an artefact mirror, an AWS account. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import ipaddress
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import aws
+import demo
+import files
+import mirror
+import podman
+import servers
+from common import ENVIRONMENT, LABS, MIRROR, ROOT, LabError, run, say, write
+
+SSH_SECONDS = 60
+MIRROR_PORT = 8080
+MOTO_PORT = 5000
+
+
+def hosts(subnet: str, redis: int, monitoring: int) -> dict[str, dict[str, str]]:
+    """Names and addresses: a quarter of the network is one availability zone's subnet."""
+    base = ipaddress.IPv4Network(subnet).network_address
+    made = {}
+    for number in range(redis):
+        zone = number % 3
+        name = f"redis-node-{number // 3 + 1}{'abc'[zone]}"
+        made[name] = {"role": "redis", "zone": "abc"[zone], "address": str(base + 64 * zone + 10 + number // 3)}
+    for number in range(monitoring):
+        name = "prometheus-grafana" + (f"-{number + 1}" if number else "")
+        zone = number % 3
+        made[name] = {"role": "monitoring", "zone": "abc"[zone], "address": str(base + 64 * zone + 40 + number // 3)}
+    return made
+
+
+def load(name: str) -> dict | None:
+    path = LABS / name / "lab.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def save(lab: dict) -> None:
+    write(LABS / lab["name"] / "lab.json", json.dumps(lab, indent=1) + "\n")
+
+
+def plan(name: str, redis: int, monitoring: int, with_aws: bool) -> dict:
+    """The lab as noted by an earlier start, or a new one with a network of its own."""
+    lab = load(name)
+    if lab:
+        noted = [sum(host["role"] == role for host in lab["hosts"].values()) for role in ("redis", "monitoring")]
+        if noted != [redis, monitoring] or bool(lab["aws"]) != with_aws:
+            raise LabError(
+                f"lab {name} exists with other options (--redis {noted[0]} --monitoring {noted[1]}"
+                f"{' --aws' if lab['aws'] else ''}): use those, or end it first (lab.py down {name})"
+            )
+        return lab
+    podman.remove(name)  # what is left of a lab whose directory was removed by hand
+    network = podman.free_subnet(name)
+    gateway = str(network.network_address + 1)
+    lab = {
+        "name": name,
+        "subnet": str(network),
+        "gateway": gateway,
+        "hosts": hosts(str(network), redis, monitoring),
+        "mirror": {"url": f"http://{gateway}:{servers.free_port(gateway, MIRROR_PORT)}"},
+        "aws": None,
+    }
+    if with_aws:
+        lab["aws"] = {
+            "endpoint_url": f"http://{gateway}:{servers.free_port(gateway, MOTO_PORT)}",
+            "region": aws.REGION,
+            "stand_in": "moto",
+        }
+    save(lab)
+    return lab
+
+
+def control_directory(name: str) -> Path:
+    """For SSH's control sockets: their path has to stay below 108 bytes wherever the checkout lies."""
+    key = hashlib.sha256(f"{ROOT}:{name}".encode()).hexdigest()[:8]
+    return Path(tempfile.gettempdir()) / f"redisops-{os.geteuid()}-{key}"
+
+
+def up(name: str, redis: int, monitoring: int, with_aws: bool) -> None:
+    started = time.monotonic()
+    podman.require()
+    podman.settings()
+    others = {entry["root"] for entry in podman.containers(name).values()} - {str(ROOT)}
+    if others:
+        raise LabError(f"lab {name} belongs to the checkout {others.pop()}: use another name, or end it there")
+    lab = plan(name, redis, monitoring, with_aws)
+    directory = LABS / name
+    with ThreadPoolExecutor() as pool:
+        image, versions = pool.submit(podman.image), pool.submit(mirror.fill)
+        files.make_secrets(directory)
+        files.make_ssh(directory, lab["hosts"])
+        tag, lab["versions"] = image.result(), versions.result()
+    save(lab)
+    control = control_directory(name)
+    control.mkdir(mode=0o700, exist_ok=True)
+    files.make_inventory(directory, lab, control)
+    files.make_env(directory, lab)
+
+    podman.network_up(name, lab["subnet"], lab["gateway"])
+    existing = podman.containers(name)
+    for host, about in lab["hosts"].items():
+        podman.container_up(name, host, about["address"], tag, directory / "ssh/hosts" / host, existing)
+    start_servers(lab, directory)
+    wait_for_ssh(lab)
+    prepare(lab, directory)
+    say(f"{name} is up after {time.monotonic() - started:.0f} s: {directory}/inventory")
+
+
+def start_servers(lab: dict, directory: Path) -> None:
+    port = int(lab["mirror"]["url"].rpartition(":")[2])
+    servers.start(
+        directory / "mirror.pid", lab["gateway"], port,
+        sys.executable, "-m", "http.server", "--bind", lab["gateway"], "--directory", str(MIRROR), str(port),
+    )  # fmt: skip
+    if lab["aws"]:
+        port = int(lab["aws"]["endpoint_url"].rpartition(":")[2])
+        servers.start(
+            directory / "moto.pid", lab["gateway"], port,
+            sys.executable, "-m", "moto.server", "-H", lab["gateway"], "-p", str(port),
+        )  # fmt: skip
+        aws.seed(lab["aws"]["endpoint_url"], lab["subnet"], lab["hosts"], directory / "ssh/id_ed25519.pub")
+
+
+def wait_for_ssh(lab: dict) -> None:
+    deadline = time.monotonic() + SSH_SECONDS
+    for host, about in lab["hosts"].items():
+        while not servers.listens(about["address"], 22):
+            if time.monotonic() > deadline:
+                raise LabError(f"{host} ({about['address']}): no SSH after {SSH_SECONDS} s: see README.md, Debugging")
+            time.sleep(0.2)
+
+
+def prepare(lab: dict, directory: Path) -> None:
+    """Certificates and Redis, once for these containers and this recipe."""
+    here = Path(__file__).parent
+    recipe = [here / "prepare.yml", here / "form-cluster.sh", *sorted((here / "templates").iterdir())]
+    identity = [entry["id"] for _, entry in sorted(podman.containers(lab["name"]).items())]
+    stamp = hashlib.sha256("".join(identity).encode() + b"".join(path.read_bytes() for path in recipe)).hexdigest()
+    noted = directory / "prepared"
+    if noted.exists() and noted.read_text().strip() == stamp:
+        return
+    say("certificates and Redis")
+    for host, about in lab["hosts"].items():
+        for etc in ("redis", "redis_exporter") if about["role"] == "redis" else ("prometheus",):
+            (directory / "hosts" / host / "etc" / etc / "tls").mkdir(mode=0o700, parents=True, exist_ok=True)
+    (directory / "pki").mkdir(mode=0o700, exist_ok=True)
+    done = playbook(directory, here / "prepare.yml", f"--extra-vars=lab_dir={directory}")
+    write(directory / "prepare.log", done.stdout + done.stderr)
+    if done.returncode:
+        failed = [line for line in (done.stdout + done.stderr).splitlines() if re.match(r"\[ERROR\]|fatal:|ERROR", line)]
+        raise LabError(f"prepare.yml failed: {(failed or ['no message'])[0][:300]}: see {directory}/prepare.log")
+    write(noted, stamp + "\n")
+
+
+def playbook(directory: Path, path: Path, *arguments: str):
+    beside = Path(sys.executable).with_name("ansible-playbook")
+    program = str(beside) if beside.exists() else "ansible-playbook"
+    # `env` is sourced as a user sources it, so that both see the same inventory.
+    script = '. "$0" && exec "$@"'
+    ENVIRONMENT.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
+    return run(
+        "sh", "-c", script, str(directory / "env"), program, f"--inventory={directory}/inventory", str(path), *arguments,
+        check=False, cwd=ROOT,
+    )  # fmt: skip
+
+
+def down(name: str) -> None:
+    directory = LABS / name
+    if podman.which("podman"):
+        podman.settings()
+        foreign = {entry["root"] for entry in podman.containers(name).values()} - {str(ROOT)}
+        if foreign:
+            raise LabError(f"lab {name} belongs to the checkout {foreign.pop()}: end it there")
+    for server in ("mirror", "moto"):
+        servers.stop(directory / f"{server}.pid")
+    control = control_directory(name)
+    for path in control.glob("*"):
+        run("ssh", "-o", f"ControlPath={path}", "-O", "exit", "lab", check=False, timeout=10)
+    shutil.rmtree(control, ignore_errors=True)
+    if podman.which("podman"):
+        podman.remove(name)
+    shutil.rmtree(directory, ignore_errors=True)
+    say(f"{name} is gone")
+
+
+def status(name: str) -> int:
+    lab = load(name)
+    if not lab:
+        print(f"lab {name}: not there")
+        return 1
+    podman.settings()
+    existing = podman.containers(name)
+    fine = True
+    for host, about in lab["hosts"].items():
+        state = existing.get(f"redisops-{name}-{host}", {}).get("state", "missing")
+        fine &= state == "running"
+        print(f"{host:22} {about['address']:16} {about['role']:11} {state}")
+    urls = {"mirror": lab["mirror"]["url"]} | ({"moto": lab["aws"]["endpoint_url"]} if lab["aws"] else {})
+    for server, url in urls.items():
+        pid = servers.running(LABS / name / f"{server}.pid")
+        fine &= pid is not None
+        print(f"{server:22} {url:28} {'running' if pid else 'stopped'}")
+    return 0 if fine else 1
+
+
+@contextlib.contextmanager
+def alone():
+    """One command at a time changes labs: mirror, image and networks are shared."""
+    LABS.mkdir(parents=True, exist_ok=True)
+    with (LABS / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another lab command to end")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def lab_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: lower case letters, digits and hyphens, at most 31")
+    return text
+
+
+def count(least: int, without: tuple[int, ...] = ()):
+    def convert(text: str) -> int:
+        number = int(text)
+        if not least <= number <= 60 or number in without:
+            raise argparse.ArgumentTypeError(f"{number}: {least} to 60" + (", and a cluster needs 3" if without else ""))
+        return number
+
+    return convert
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("up", help="starts a lab; over a running one it only makes sure")
+    command.add_argument("name", type=lab_name)
+    command.add_argument("--redis", type=count(0, without=(2,)), default=3, metavar="N", help="Redis nodes (default 3)")
+    command.add_argument("--monitoring", type=count(0), default=1, metavar="N", help="monitoring hosts (default 1)")
+    command.add_argument("--aws", action="store_true", help="with an AWS account (moto) and its inventory")
+    for name, text in (
+        ("down", "ends a lab and removes every trace of it"),
+        ("status", "what of a lab runs; exit code 1 unless everything does"),
+        ("demo-info", "what runs where after site.yml; writes build/demo.json"),
+    ):
+        commands.add_parser(name, help=text).add_argument("name", type=lab_name)
+    asked = parser.parse_args()
+    try:
+        if asked.command == "status":
+            return status(asked.name)
+        if asked.command == "demo-info":
+            demo.show(load(asked.name), asked.name)
+            return 0
+        with alone():
+            if asked.command == "up":
+                up(asked.name, asked.redis, asked.monitoring, asked.aws)
+            else:
+                down(asked.name)
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
