@@ -1,0 +1,634 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A service's files as one transaction: stage, check, switch, reload or restart, prove; else put the old ones back.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import ssl
+import stat
+import tempfile
+import time
+import typing as t
+from base64 import b64encode
+from urllib.parse import urlsplit
+
+from . import _systemd, _tls
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible.module_utils.basic import AnsibleModule
+
+LEFTOVER = ".redisops-"  # prefix of the files a switch writes; an interrupted run leaves them behind
+
+
+class Refused(Exception):
+    """One line for the user; what was done so far has to be undone."""
+
+
+# ---------------------------------------------------------------------------------------------------------- files
+
+
+class Wanted(t.NamedTuple):
+    path: str
+    content: bytes
+    mode: int
+    secret: bool
+    watched: bool  # the service reads it by itself when it changes
+
+
+class Found(t.NamedTuple):
+    """What lies at a path; enough to put it back."""
+
+    content: bytes
+    mode: int
+    uid: int
+    gid: int
+    link: str  # target, where a symbolic link lies there
+
+
+def find(path: str) -> Found | None:
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(status.st_mode):
+        return Found(b"", 0, status.st_uid, status.st_gid, os.readlink(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise Refused(f"{path} is not a file: move it away")
+    with open(path, "rb") as handle:
+        return Found(handle.read(), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, "")
+
+
+def differs(wanted: Wanted, found: Found | None) -> bool:
+    return (
+        found is None
+        or bool(found.link)
+        or found.content != wanted.content
+        or found.mode != wanted.mode
+        or (found.uid, found.gid) != (os.geteuid(), os.getegid())
+    )
+
+
+def switch(path: str, content: bytes, mode: int, uid: int, gid: int) -> None:
+    """Replace a file in one step; whoever reads it sees the old content or the new, never a part."""
+    directory = os.path.dirname(path)
+    handle, temporary = tempfile.mkstemp(prefix=LEFTOVER, dir=directory)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            os.fchown(stream.fileno(), uid, gid)
+            os.fchmod(stream.fileno(), mode)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def put_back(path: str, found: Found | None) -> None:
+    if found is None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    elif found.link:
+        temporary = os.path.join(os.path.dirname(path), f"{LEFTOVER}{os.getpid()}")
+        os.symlink(found.link, temporary)
+        os.rename(temporary, path)
+    else:
+        switch(path, found.content, found.mode, found.uid, found.gid)
+
+
+def make_directory(path: str, mode: int) -> list[str]:
+    """Create a directory and its parents; returns those that were missing, outermost first."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    missing.reverse()
+    for directory in missing:
+        os.mkdir(directory)
+        os.chmod(directory, mode if directory == missing[-1] else 0o755)
+    return missing
+
+
+def bears(path: str, marker: str) -> bool:
+    """Whether the first or the last line of a file is a comment with our marker."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            lines = handle.read().strip().splitlines()
+    except OSError:
+        return False
+    return any(line.startswith("#") and marker in line for line in (lines[:1] + lines[-1:]))
+
+
+# -------------------------------------------------------------------------------------------------------- service
+
+
+class Answer(t.NamedTuple):
+    """What the service's /metrics says about its configuration."""
+
+    loaded: bool  # last_reload_successful
+    loaded_at: float  # last_reload_success_timestamp_seconds, 0 before the first load
+    version: str
+
+
+class _Connection(http.client.HTTPSConnection):
+    """HTTPS to an address, verified as another name where the certificate carries that one."""
+
+    def __init__(self, host: str, port: int, name: str, **kwargs: t.Any) -> None:
+        super().__init__(host, port, **kwargs)
+        self._name = name or host
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
+
+
+class Service:
+    """One systemd unit and its /metrics."""
+
+    def __init__(self, module: AnsibleModule, unit: str, options: dict[str, t.Any]) -> None:
+        self.module = module
+        self.unit = unit
+        self.options = options
+
+    def state(self) -> _systemd.UnitState:
+        return _systemd.unit_state(self.module, self.unit)
+
+    def systemctl(self, *args: str) -> None:
+        began = time.time()
+        rc, out, err = _systemd.systemctl(self.module, *args)
+        if rc != 0:
+            raise Refused(self.cause(began) or f"systemctl {' '.join(args)}: {_one_line(err or out)}")
+
+    # Asking
+
+    def get(self, url: str) -> str:
+        """Body of a 200 answer; anything else is Refused with the reason."""
+        parts = urlsplit(url)
+        host, timeout = parts.hostname or "", 10
+        headers = {"Accept": "text/plain", "User-Agent": "redisops.monitoring"}
+        if self.options.get("url_username"):
+            pair = f"{self.options['url_username']}:{self.options.get('url_password') or ''}"
+            headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
+        if parts.scheme == "https":
+            try:
+                context = ssl.create_default_context(cafile=self.options.get("ca_path") or None)
+            except (OSError, ssl.SSLError) as err:
+                raise Refused(f"the CA file {self.options['ca_path']} cannot be used: {err}") from None
+            name = self.options.get("tls_server_name") or ""
+            link: http.client.HTTPConnection = _Connection(
+                host, parts.port or 443, name, timeout=timeout, context=context
+            )
+        else:
+            link = http.client.HTTPConnection(host, parts.port or 80, timeout=timeout)
+        try:
+            link.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers)
+            response = link.getresponse()
+            body = response.read().decode("utf-8", "replace")
+        except ssl.SSLCertVerificationError as err:
+            raise Refused(f"{url}: certificate refused: {err.verify_message}") from None
+        except (OSError, http.client.HTTPException) as err:
+            raise Refused(f"{url}: {err.strerror if isinstance(err, OSError) and err.strerror else err}") from None
+        finally:
+            link.close()
+        if response.status != 200:
+            raise Refused(f"{url}: HTTP {response.status} {response.reason}: {_one_line(body)[:200]}".rstrip(": "))
+        return body
+
+    def ask(self) -> Answer:
+        prefix = self.options["metrics_prefix"]
+        url = self.options["metrics_url"]
+        body = self.get(url)
+        values = dict(re.findall(rf"^{prefix}_config_(last_reload_\w+) (\S+)$", body, re.MULTILINE))
+        version = re.search(rf'^{prefix}_build_info\{{.*?\bversion="([^"]*)"', body, re.MULTILINE)
+        if "last_reload_successful" not in values:
+            raise Refused(f"{url} answers without the metric {prefix}_config_last_reload_successful: not this service?")
+        return Answer(
+            loaded=float(values["last_reload_successful"]) == 1,
+            loaded_at=float(values.get("last_reload_success_timestamp_seconds", 0)),
+            version=version.group(1) if version else "",
+        )
+
+    def runs_wanted_version(self, answer: Answer) -> bool:
+        wanted = self.options.get("version")
+        # Distributions add a suffix, as in 3.5.3+ds.
+        return not wanted or re.match(re.escape(wanted) + r"(?![0-9.])", answer.version) is not None
+
+    def cause(self, since: float) -> str:
+        """Why the service refused, from its own log: the distinct error texts since then."""
+        program = self.module.get_bin_path("journalctl")
+        if not program:
+            return ""
+        rc, out, _err = self.module.run_command(
+            [program, "--unit", self.unit, "--since", f"@{int(since)}", "--output=cat", "--no-pager", "--lines=60"]
+        )
+        lines = out.splitlines() if rc == 0 else []
+        errors = [line for line in lines if re.search(r"level=(error|fatal)|^panic|^Error|fatal error", line, re.I)]
+        if not errors:
+            errors = [line for line in lines if re.search(r"error|failed|denied|unknown", line, re.I)][-1:]
+        texts = []
+        for line in errors:
+            field = re.search(r'\berr(?:or)?="((?:[^"\\]|\\.)*)"', line)
+            texts.append(field.group(1).replace('\\"', '"').replace("\\n", " ") if field else line)
+        # "One or more errors occurred" only sums up the line before it.
+        texts = [text for text in dict.fromkeys(texts) if "one or more errors" not in text] or texts
+        cause = _one_line("; ".join(texts[:2]))
+        if "/run/credentials" in cause and "permission denied" in cause:
+            cause += " (in a container, / has to be mounted shared for systemd to hand over credentials)"
+        return cause
+
+    # Acting
+
+    def reload(self) -> None:
+        """Reload, and wait until the service itself says that it took the files."""
+        timeout = self.options["timeout"]
+        was_loaded = False
+        with contextlib.suppress(Refused):
+            was_loaded = self.ask().loaded
+        began = time.time()
+        self.systemctl("reload", self.unit)
+        deadline = time.monotonic() + timeout
+        problem = "no answer"
+        while time.monotonic() < deadline:
+            try:
+                answer = self.ask()
+            except Refused as err:
+                problem = str(err)
+            else:
+                if answer.loaded and answer.loaded_at >= began:
+                    return
+                if was_loaded and not answer.loaded:
+                    raise Refused(f"{self.unit} refused to reload: {self.cause(began) or 'it does not say why'}")
+                problem = self.cause(began) or "its last successful reload is older than the files"
+            time.sleep(0.2)
+        raise Refused(f"{self.unit} did not prove the reload within {timeout} s: {problem}")
+
+    def restart(self, check_version: bool = True) -> None:
+        began = time.time()
+        _systemd.systemctl(self.module, "reset-failed", self.unit)  # a start limit reached earlier is no reason now
+        try:
+            self.systemctl("restart", self.unit)
+        except Refused as err:
+            raise Refused(f"{self.unit} did not start: {err}") from None
+        self.wait_until_up(began, check_version)
+
+    def wait_until_up(self, began: float, check_version: bool = True) -> Answer:
+        """Wait for a configuration loaded, readiness and the version; a process that ended is not waited for."""
+        timeout = self.options["start_timeout"]
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                answer = self.ask()
+                if not answer.loaded:
+                    problem = "its configuration is not loaded yet"
+                elif check_version and not self.runs_wanted_version(answer):
+                    raise WrongVersion(f"{self.unit} runs {answer.version}, not {self.options['version']}")
+                else:
+                    if self.options.get("ready_url"):
+                        self.get(self.options["ready_url"])
+                    return answer
+            except WrongVersion:
+                raise
+            except Refused as err:
+                problem = str(err)
+            state = self.state()
+            if not state.active or state.main_pid == 0:
+                told = self.cause(began) or f"result {state.result}, exit status {state.exit_status}"
+                raise Refused(f"{self.unit} ended after its start: {told}")
+            if "certificate refused" in problem or "HTTP 401" in problem:
+                raise Refused(f"{self.unit} runs, but {problem}")  # waiting does not mend these
+            if time.monotonic() > deadline:
+                raise Refused(f"{self.unit} runs, but was not ready within {timeout} s: {problem}")
+            time.sleep(0.3)
+
+
+class WrongVersion(Refused):
+    pass
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
+
+
+# ---------------------------------------------------------------------------------------------------- transaction
+
+
+class Transaction:
+    def __init__(self, module: AnsibleModule) -> None:
+        params = module.params
+        self.module = module
+        self.params = params
+        self.root = os.path.normpath(params["path"])
+        self.restarted = self.reloaded = False  # what was asked of the unit so far, be it for nothing
+        if bool(params["unit"]) != bool(params["service"]):
+            raise Refused("unit and service are required together")
+        self.wanted = self._wanted()
+        self.service = Service(module, params["unit"], params["service"]) if params["unit"] else None
+        # The unit's own file and drop-ins: systemd reads them, the service does not.
+        self.unit_files = {
+            wanted.path
+            for wanted in self.wanted
+            if self.service
+            and params["unit"] in (os.path.basename(wanted.path), os.path.basename(os.path.dirname(wanted.path))[:-2])
+        }
+
+    def _wanted(self) -> list[Wanted]:
+        wanted = {}
+        for secret in (False, True):
+            for entry in self.params["secrets" if secret else "files"]:
+                name = entry["path"]
+                path = os.path.normpath(os.path.join(self.root, name))
+                if not os.path.isabs(name) and not path.startswith(self.root + os.sep):
+                    raise Refused(f"{name} would lie outside of {self.root}: give an absolute path if that is meant")
+                if path in wanted:
+                    raise Refused(f"two files are named {name}: rename one of them")
+                mode = 0o600 if secret else _mode(name, entry["mode"])
+                watched = False if secret else entry["watched"]
+                wanted[path] = Wanted(path, entry["content"].encode(), mode, secret, watched)
+        return list(wanted.values())
+
+    def run(self) -> dict[str, t.Any]:
+        """Do what is needed and return the module's result."""
+        found = {wanted.path: find(wanted.path) for wanted in self.wanted}
+        changes = [wanted for wanted in self.wanted if differs(wanted, found[wanted.path])]
+        removals = self._removals()
+        directories = [d for d in self._pruned_directories() if not os.path.isdir(d)]
+        for path in removals:
+            found[path] = find(path)
+
+        state = self.service.state() if self.service else None
+        stale: list[str] = []
+        start = restart = reload = False
+        if self.service and state:
+            start = not state.active
+            stale = _systemd.stale_inputs(self.module, self.service.unit, self.params["inputs"], state)
+            restart = state.active and (
+                bool(stale) or any(change.secret or change.path in self.unit_files for change in changes)
+            )
+            unwatched = [change for change in changes if not change.watched] or self._unwatched(removals)
+            reload = state.active and not restart and bool(unwatched)
+            if state.active and not restart and not reload:
+                restart, reload = self._behind(state)
+
+        may_restart = self.params["restart"]
+        result: dict[str, t.Any] = {
+            "changed": bool(changes or removals or directories),
+            "written": [change.path for change in changes],
+            "removed": removals,
+            "reloaded": False,
+            "restarted": False,
+            "restart_required": restart or start,
+            "stale_inputs": stale,
+            "diff": [_diff(change, found[change.path]) for change in changes]
+            + [_diff(None, found[path], path) for path in removals],
+        }
+        act = result["changed"] or reload or restart or start
+        if act:
+            self._check(removals)
+        if self.service and (reload or (may_restart and (restart or start))):
+            result["changed"] = True
+            result["reloaded"] = reload
+            result["restarted"] = restart or start
+            result["restart_required"] = False
+        if may_restart and state and not state.enabled:
+            result["changed"] = True
+        if self.module.check_mode:
+            result["restart_required"] = restart or start
+            return result
+        if result["changed"]:
+            self._apply(changes, removals, found, state, result)
+        return result
+
+    # What to do
+
+    def _pruned_directories(self) -> list[str]:
+        return [os.path.join(self.root, name) for name in self.params["prune"]]
+
+    def _removals(self) -> list[str]:
+        keep = {wanted.path for wanted in self.wanted}
+        removals = []
+        for directory in self._pruned_directories():
+            for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
+                path = os.path.join(directory, name)
+                if path not in keep and os.path.isfile(path) and bears(path, self.params["marker"]):
+                    removals.append(path)
+        return removals
+
+    def _unwatched(self, paths: list[str]) -> list[str]:
+        """Of files that are not wanted any more, those in directories that the service does not watch by itself."""
+        watched = {os.path.dirname(wanted.path) for wanted in self.wanted if wanted.watched}
+        return [path for path in paths if os.path.dirname(path) not in watched]
+
+    def _behind(self, state: _systemd.UnitState) -> tuple[bool, bool]:
+        """Whether the running service has to be restarted or reloaded though no file differs from what is wanted.
+
+        An earlier run may have ended between the switch and the reload, or somebody edited a file of ours and
+        put it back.
+        """
+        service = t.cast(Service, self.service)
+        answer = None
+        with contextlib.suppress(Refused):
+            answer = service.ask()
+        if answer is None or not (answer.loaded or answer.loaded_at):  # started a moment ago, or out of order
+            if self.module.check_mode:
+                return False, False
+            answer = service.wait_until_up(time.time() - 30, check_version=False)
+        if not service.runs_wanted_version(answer):
+            return True, False
+        paths = [wanted.path for wanted in self.wanted if not wanted.watched and wanted.path not in self.unit_files]
+        for directory in self._pruned_directories():
+            paths += self._unwatched(
+                [entry.path for entry in os.scandir(directory)] if os.path.isdir(directory) else []
+            )
+        newest = max((_systemd.changed_at(path) or 0.0 for path in paths), default=0.0)
+        return False, not answer.loaded or answer.loaded_at < newest
+
+    # Checking
+
+    def _check(self, removals: list[str]) -> None:
+        for entry in self.params["certificates"]:
+            try:
+                _check_certificate(entry)
+            except _tls.FileProblem as err:
+                if self.module.check_mode and not os.path.exists(entry["cert"]):
+                    self.module.warn(f"check mode: {entry['cert']} is not on this host yet and was not checked")
+                    continue
+                raise Refused(f"{err}; nothing was changed") from None
+        if not self.params["checks"]:
+            return
+        with tempfile.TemporaryDirectory(dir=self.module.tmpdir) as stage:
+            self._stage(stage, removals)
+            for check in self.params["checks"]:
+                self._run_check(stage, [argument.replace("{dir}", stage) for argument in check])
+
+    def _stage(self, stage: str, removals: list[str]) -> None:
+        """The directory as it would be: our files with the substitutions, links to everybody else's."""
+        for directory, _directories, names in os.walk(self.root):
+            copy = os.path.join(stage, os.path.relpath(directory, self.root))
+            os.makedirs(copy, exist_ok=True)
+            for name in names:
+                path = os.path.join(directory, name)
+                if path not in removals and not name.startswith(LEFTOVER):
+                    os.symlink(path, os.path.join(copy, name))
+        substitutions = sorted(self.params["check_substitutions"].items(), key=lambda pair: -len(pair[0]))
+        for wanted in self.wanted:
+            if not wanted.path.startswith(self.root + os.sep):
+                continue
+            copy = os.path.join(stage, os.path.relpath(wanted.path, self.root))
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            content = wanted.content
+            for old, new in substitutions:
+                content = content.replace(old.encode(), new.replace("{dir}", stage).encode())
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(copy)
+            with open(copy, "wb") as handle:
+                handle.write(content)
+
+    def _run_check(self, stage: str, argv: list[str]) -> None:
+        tool = os.path.basename(argv[0])
+        if not os.access(argv[0], os.X_OK) and not self.module.get_bin_path(argv[0]):
+            if self.module.check_mode:
+                self.module.warn(f"check mode: {tool} is not installed yet, so the files were not checked with it")
+                return
+            raise Refused(f"{argv[0]}, which checks the files, is not on this host; nothing was changed")
+        rc, out, err = self.module.run_command(argv, environ_update={"LC_ALL": "C"})
+        if rc != 0:
+            told = _complaint(tool, out + "\n" + err).replace(stage, self.root)
+            what = " ".join(argument.replace(stage, self.root) for argument in argv[1:3])
+            raise Refused(f"{tool} {what} says: {told or f'exit status {rc}'}; nothing was changed")
+
+    # Doing
+
+    def _apply(
+        self,
+        changes: list[Wanted],
+        removals: list[str],
+        found: dict[str, Found | None],
+        state: _systemd.UnitState | None,
+        result: dict[str, t.Any],
+    ) -> None:
+        created: list[str] = []
+        touched: list[str] = []
+        try:
+            for directory in self._pruned_directories():
+                created += make_directory(directory, 0o755)
+            for change in changes:
+                created += make_directory(os.path.dirname(change.path), 0o700 if change.secret else 0o755)
+                self._sweep(os.path.dirname(change.path))
+                touched.append(change.path)
+                switch(change.path, change.content, change.mode, os.geteuid(), os.getegid())
+            for path in removals:
+                touched.append(path)
+                os.unlink(path)
+            if self.service:
+                if self.unit_files & set(touched) or (state and state.need_daemon_reload):
+                    self.service.systemctl("daemon-reload")
+                if result["restarted"]:
+                    self.restarted = True
+                    self.service.restart()
+                elif result["reloaded"]:
+                    self.reloaded = True
+                    self.service.reload()
+                if self.params["restart"] and state and not state.enabled:
+                    self.service.systemctl("enable", self.service.unit)
+        except (OSError, Refused) as err:
+            cause = str(err)
+            if isinstance(err, OSError):
+                cause = f"{err.filename} could not be written: {err.strerror}"
+            raise Refused(f"{cause}; {self._undo(touched, created, found, state)}") from None
+
+    @staticmethod
+    def _sweep(directory: str) -> None:
+        """Remove what an interrupted run left half-written."""
+        for name in os.listdir(directory):
+            if name.startswith(LEFTOVER):
+                os.unlink(os.path.join(directory, name))
+
+    def _undo(
+        self,
+        touched: list[str],
+        created: list[str],
+        found: dict[str, Found | None],
+        state: _systemd.UnitState | None,
+    ) -> str:
+        """Put everything back, the service included; returns the end of the error message."""
+        service = self.service
+        try:
+            if service and state and not state.active and self.restarted:
+                _systemd.systemctl(self.module, "stop", service.unit)
+                _systemd.systemctl(self.module, "reset-failed", service.unit)
+            for path in reversed(touched):
+                put_back(path, found[path])
+            for directory in reversed(created):
+                with contextlib.suppress(OSError):  # not empty: somebody else uses it already
+                    os.rmdir(directory)
+        except OSError as err:
+            return f"putting the old files back failed as well: {err.filename}: {err.strerror}"
+        files = "the old files are back" if touched else "no file was changed"
+        if not service or not state:
+            return files
+        try:
+            if self.unit_files & set(touched):
+                service.systemctl("daemon-reload")
+            if not (self.restarted or self.reloaded):
+                return files
+            if not state.active:
+                return f"{files} and {service.unit} is stopped, as it was before"
+            if self.restarted:
+                service.restart(check_version=False)
+            elif touched:
+                service.reload()
+        except Refused as err:
+            return f"{files}, but {service.unit} does not run with them either: {err}"
+        return f"{files} and {service.unit} runs with them"
+
+
+def _mode(name: str, text: str) -> int:
+    try:
+        mode = int(text, 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o777:
+        raise Refused(f"the mode {text!r} of {name} is not octal digits in quotes, such as '0644'")
+    return mode
+
+
+def _diff(change: Wanted | None, found: Found | None, path: str = "") -> dict[str, str]:
+    path = change.path if change else path
+    if change and change.secret:
+        before = "" if found is None else "(secret)\n"
+        after = "(secret, differs)\n" if found else "(secret)\n"
+    else:
+        before = found.content.decode("utf-8", "replace") if found else ""
+        if found and found.link:
+            before = f"(link to {found.link})\n"
+        after = change.content.decode("utf-8", "replace") if change else ""
+        if change and found and before == after:
+            before, after = f"mode {found.mode:04o}, owner {found.uid}:{found.gid}\n", f"mode {change.mode:04o}\n"
+    return {"before_header": path, "after_header": path, "before": before, "after": after}
+
+
+def _check_certificate(entry: dict[str, t.Any]) -> None:
+    certificate = _tls.check_pair(entry["cert"], entry["key"], entry["what"])
+    if entry["name"]:
+        _tls.check_covers(certificate, entry["name"], entry["cert"], entry["what"])
+
+
+def _complaint(tool: str, output: str) -> str:
+    """What a checker complains of, without its progress, its successes, its repetitions and its line breaks."""
+    told: list[str] = []
+    for line in output.splitlines():
+        text = re.sub(r"^FAILED:|(?<= )FAILED:", "", line.strip()).strip()
+        if text and not re.match(rf"Checking |SUCCESS\b|{re.escape(tool)}: error: ", text):
+            told.append(text)
+    return _one_line(" ".join(told))

@@ -1,0 +1,323 @@
+#!/usr/bin/python
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: checked_config
+short_description: Put a service's configuration files in place as one checked transaction
+version_added: 1.0.0
+description:
+  - Writes a set of files and makes their service use them, all of it or nothing.
+  - The set is staged in a temporary directory and checked there by the service's own tools. Then the files are switched
+    one by one, each atomically, and the service is reloaded or restarted. Its own metrics have to prove that it took
+    them. When anything refuses, the old files are put back, the service is brought back to them, and the module fails
+    with the cause.
+  - A run that finds nothing to do starts no checking tool and writes nothing, but still asks the service whether it is
+    ready, runs the wanted version and has loaded what lies on disk, because an earlier run may have been interrupted.
+  - Contents are strings. A role renders them with P(ansible.builtin.template#lookup).
+author: redisops.monitoring contributors (@redisops)
+attributes:
+  check_mode:
+    support: full
+    description: The checks run, too, where their tools are installed.
+  diff_mode:
+    support: full
+    description: Of secret files it shows only that they differ.
+  idempotent:
+    support: full
+    description: Run twice, the second run changes nothing.
+  platform:
+    support: full
+    platforms: posix
+    description: Systemd hosts, systemd 247 or newer.
+options:
+  path:
+    description: Directory of the configuration. It is created when missing.
+    type: path
+    required: true
+  files:
+    description: Files without secrets.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - Name of the file relative to O(path), or an absolute path for one that lies elsewhere.
+          - The file of the O(unit) itself may be one of them.
+        type: str
+        required: true
+      content:
+        description: Content of the file.
+        type: str
+        required: true
+      mode:
+        description: Mode of the file, octal digits in quotes.
+        type: str
+        default: "0644"
+      watched:
+        description: The service reads this file by itself when it changes, so that it needs no reload.
+        type: bool
+        default: false
+  secrets:
+    description:
+      - Files with secrets. They belong to the user who runs the module, normally root, and have mode 0600.
+      - Their contents never show in results.
+      - Services get such files handed over at their start (C(LoadCredential=)), so a change needs a restart.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Name of the file, as in O(files[].path).
+        type: str
+        required: true
+      content:
+        description: Content of the file.
+        type: str
+        required: true
+  prune:
+    description:
+      - Directories below O(path) that belong to the service. They are created when missing.
+      - Files in them that bear the O(marker) and are not listed are removed. Files of others stay.
+    type: list
+    elements: str
+    default: []
+  marker:
+    description: Text in the first or last line of a file, a comment that starts with C(#), which makes it ours.
+    type: str
+    default: Managed by redisops.monitoring
+  checks:
+    description:
+      - Commands that must accept the new set, each a list of arguments. V({dir}) stands for the staging directory. It
+        holds the new files and links to the files of others that lie in O(path) already.
+      - In check mode a command that is not installed yet is left out with a warning.
+    type: list
+    elements: list
+    default: []
+  check_substitutions:
+    description:
+      - Texts to replace in the staged copies only. V({dir}) in the replacement stands for the staging directory.
+      - With it, paths that exist only while the service runs, such as C(/run/credentials/...), can be checked before.
+    type: dict
+    default: {}
+  certificates:
+    description: Certificates that must be valid now, match their key and cover a name, before anything is changed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      cert:
+        description: Certificate file on the host.
+        type: path
+        required: true
+      key:
+        description: Key file on the host.
+        type: path
+        required: true
+      name:
+        description: Address or host name that the certificate has to carry as a SAN. Empty for a client certificate.
+        type: str
+        default: ""
+      what:
+        description: What the error message calls it.
+        type: str
+        default: TLS
+  unit:
+    description: The systemd unit that uses the files.
+    type: str
+  inputs:
+    description:
+      - Further paths the unit was started from, such as the link to its binary. The unit's own file, its drop-ins and
+        the sources of its C(LoadCredential=) are known.
+      - When one of them is newer than the running process, the unit is restarted.
+    type: list
+    elements: path
+    default: []
+  restart:
+    description:
+      - Start, restart and enable the unit as needed.
+      - With V(false) the module only reloads, and says in RV(restart_required) when that is not enough.
+    type: bool
+    default: true
+  service:
+    description: How to ask the service what it runs. Required with O(unit).
+    type: dict
+    suboptions:
+      metrics_url:
+        description: URL of its metrics.
+        type: str
+        required: true
+      metrics_prefix:
+        description:
+          - Prefix of its metrics C(_config_last_reload_successful), C(_build_info) and
+            C(_config_last_reload_success_timestamp_seconds).
+          - For example V(prometheus), V(alertmanager) or V(blackbox_exporter).
+        type: str
+        required: true
+      ready_url:
+        description: URL that answers 200 once the service is ready.
+        type: str
+        default: ""
+      version:
+        description: Version that has to run. Another one leads to a restart, and is an error when it stays.
+        type: str
+        default: ""
+      url_username:
+        description: User for HTTP basic authentication.
+        type: str
+        default: ""
+      url_password:
+        description: Password for HTTP basic authentication.
+        type: str
+        default: ""
+      ca_path:
+        description: CA certificates that the service's certificate is verified with. Empty for the host's own.
+        type: path
+      tls_server_name:
+        description: Name the service's certificate is verified against, where it does not carry the one in the URL.
+        type: str
+        default: ""
+      timeout:
+        description: Seconds a reload may take.
+        type: int
+        default: 60
+      start_timeout:
+        description: Seconds a start may take. A service that ends while starting is not waited for.
+        type: int
+        default: 600
+"""
+
+EXAMPLES = r"""
+- name: Configuration of Alertmanager, checked, loaded and proved
+  redisops.monitoring.checked_config:
+    path: /etc/alertmanager
+    files:
+      - path: alertmanager.yml
+        content: "{{ lookup('ansible.builtin.template', 'alertmanager.yml.j2') }}"
+      - path: /etc/systemd/system/alertmanager.service
+        content: "{{ lookup('ansible.builtin.template', 'alertmanager.service.j2') }}"
+    secrets:
+      - path: credentials/pagerduty_key
+        content: "{{ pagerduty_key }}"
+    checks:
+      - [/opt/alertmanager/current/amtool, check-config, "{dir}/alertmanager.yml"]
+    check_substitutions:
+      /run/credentials/alertmanager.service: "{dir}/credentials"
+    unit: alertmanager.service
+    inputs:
+      - /opt/alertmanager/current
+    service:
+      metrics_url: http://127.0.0.1:9093/metrics
+      metrics_prefix: alertmanager
+      version: 0.28.1
+"""
+
+RETURN = r"""
+written:
+  description: Files written, secret ones included.
+  type: list
+  elements: str
+  returned: success
+removed:
+  description: Files removed from the directories in O(prune).
+  type: list
+  elements: str
+  returned: success
+reloaded:
+  description: Whether the service was reloaded and proved it.
+  type: bool
+  returned: success
+restarted:
+  description: Whether the service was started or restarted and proved it.
+  type: bool
+  returned: always
+restart_required:
+  description: Whether the service still has to be started or restarted.
+  type: bool
+  returned: success
+stale_inputs:
+  description: Paths the process was started from that changed since. They are the reason for a restart.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._checked_config import Refused, Transaction
+
+
+def main():
+    name = dict(type="str", required=True)
+    module = AnsibleModule(
+        argument_spec=dict(
+            path=dict(type="path", required=True),
+            files=dict(
+                type="list",
+                elements="dict",
+                default=[],
+                options=dict(
+                    path=name,
+                    content=dict(type="str", required=True),
+                    mode=dict(type="str", default="0644"),
+                    watched=dict(type="bool", default=False),
+                ),
+            ),
+            secrets=dict(
+                type="list",
+                elements="dict",
+                default=[],
+                no_log=False,  # the contents are, names are not secret
+                options=dict(path=name, content=dict(type="str", required=True, no_log=True)),
+            ),
+            prune=dict(type="list", elements="str", default=[]),
+            marker=dict(type="str", default="Managed by redisops.monitoring"),
+            checks=dict(type="list", elements="list", default=[]),
+            check_substitutions=dict(type="dict", default={}),
+            certificates=dict(
+                type="list",
+                elements="dict",
+                default=[],
+                options=dict(
+                    cert=dict(type="path", required=True),
+                    key=dict(type="path", required=True, no_log=False),
+                    name=dict(type="str", default=""),
+                    what=dict(type="str", default="TLS"),
+                ),
+            ),
+            unit=dict(type="str"),
+            inputs=dict(type="list", elements="path", default=[]),
+            restart=dict(type="bool", default=True),
+            service=dict(
+                type="dict",
+                options=dict(
+                    metrics_url=dict(type="str", required=True),
+                    metrics_prefix=dict(type="str", required=True),
+                    ready_url=dict(type="str", default=""),
+                    version=dict(type="str", default=""),
+                    url_username=dict(type="str", default=""),
+                    url_password=dict(type="str", default="", no_log=True),
+                    ca_path=dict(type="path"),
+                    tls_server_name=dict(type="str", default=""),
+                    timeout=dict(type="int", default=60),
+                    start_timeout=dict(type="int", default=600),
+                ),
+            ),
+        ),
+        required_together=[("unit", "service")],
+        supports_check_mode=True,
+    )
+    transaction = None
+    try:
+        transaction = Transaction(module)
+        module.exit_json(**transaction.run())
+    except Refused as err:
+        module.fail_json(msg=str(err), restarted=bool(transaction and transaction.restarted))
+
+
+if __name__ == "__main__":
+    main()
