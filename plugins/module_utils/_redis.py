@@ -47,6 +47,14 @@ CAUSES = {
     "error_reply": "look at the Redis log of that moment",
 }
 
+# The same for the account that manages ACL users.
+ADMIN_CURES = {
+    "wrongpass": "correct redis_exporter_acl_admin_user or redis_exporter_acl_admin_password",
+    "no_password_set": "set redis_exporter_acl_admin_user to an ACL user of this Redis",
+    "auth_required": "set redis_exporter_acl_admin_user and redis_exporter_acl_admin_password",
+    "noperm": "grant it (+{command}) to this user, or name another one in redis_exporter_acl_admin_user",
+}
+
 _VERIFY_CODES = {  # X509_V_ERR_*
     9: "not_yet_valid",
     10: "expired",
@@ -67,7 +75,8 @@ class RedisProblem(Exception):
     def __init__(self, cause, target, text, **facts):
         self.cause = cause
         facts.setdefault("user", target.user)
-        super().__init__("Redis at %s: %s; %s" % (target.url, text, CAUSES[cause].format(**facts)))
+        cure = CAUSES[cause] if not target.admin else ADMIN_CURES.get(cause, CAUSES[cause])
+        super().__init__("Redis at %s: %s; %s" % (target.url, text, cure.format(**facts)))
 
 
 class ReplyError(Exception):
@@ -90,6 +99,7 @@ class Target:
         user="",
         password="",
         timeout=5,
+        admin=False,
     ):
         self.host = host
         self.port = port
@@ -102,6 +112,7 @@ class Target:
         self.user = user
         self.password = password
         self.timeout = timeout
+        self.admin = admin  # the account that manages ACL users, not the exporter's
 
     @property
     def url(self):
@@ -158,7 +169,7 @@ class Client:
         try:
             return self.call(*words)
         except ReplyError as err:
-            raise _from_reply(self.target, str(err)) from None
+            raise from_reply(self.target, str(err)) from None
 
     def _open(self):
         sock = _connect(self.target)
@@ -218,6 +229,11 @@ def server_certificate(target):
             return _tls.decode_der(sock.getpeercert(binary_form=True))
     except (OSError, ValueError):
         return None
+
+
+def acl_line(user, rules):
+    """The command that creates the user, for people; the password is left to them."""
+    return " ".join(["ACL SETUSER", user, "reset on #<sha256 of the password>"] + list(rules))
 
 
 def refine_login(admin, user, password_hash):
@@ -418,7 +434,7 @@ def _is_redis(greeting):
     return greeting.startswith((b"+PONG", b"-NOAUTH", b"-NOPERM", b"-DENIED", b"-LOADING", b"-ERR", b"-MASTERDOWN"))
 
 
-def _from_reply(target, message):
+def from_reply(target, message):
     code = message.split(" ", 1)[0]
     user = target.user or "default"
     if code == "WRONGPASS":
