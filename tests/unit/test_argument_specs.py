@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,13 @@ def test_roles_agree_on_shared_variables():
                 assert not differ(shape, other), f"{name} differs between the roles {first} and {role.name}"
 
 
+def test_readmes_are_current():
+    result = subprocess.run(
+        [sys.executable, ROOT / "tests" / "tools" / "readme.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
 GOOD = {
     "meta/main.yml": {
         "galaxy_info": {"author": "a", "description": "d", "license": "GPL-3.0-or-later", "min_ansible_version": "2.17"}
@@ -242,3 +251,30 @@ def with_option(name, **changed):
 def test_problems_are_found(tmp_path, files, words):
     write(tmp_path / "demo", files)
     assert any(words in problem for problem in problems(tmp_path / "demo"))
+
+
+@pytest.fixture
+def readme(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "tools"))
+    return __import__("readme").readme
+
+
+def test_readme(tmp_path, readme):
+    files = with_option("demo_mode", description=["Either a | b.", "See O(demo_port), C(x|y), <a_b> *c*."])
+    write(tmp_path / "demo", files)
+    text = readme(tmp_path / "demo")
+    assert "# redisops.monitoring.demo\n" in text
+    for row in (
+        "| `demo_port` | int | `1` | d |",
+        "| `demo_mode` | str | `a` | Either a \\| b. See `demo_port`, `x\\|y`, \\<a_b> \\*c\\*. One of `a`, `b`. |",
+        "| `demo_password` | str | **required** | d Secret. |",
+        '| `demo_password_file` | path | `""` | d |',
+        "| `demo_tls` | dict | `{}` | d Its keys are [below](#demo_tls). |",
+        "| `ca_file` | path |  | d |",
+        "| `demo_rules` | list of str | `[]` | d |",
+    ):
+        assert row in text.splitlines()
+    assert "    demo_password: ...  # str\n" in text  # required, so the example has it
+
+    write(tmp_path / "demo", {"meta/example.yml": "---\n- name: An example\n  hosts: redis\n"})
+    assert "```yaml\n- name: An example\n  hosts: redis\n```" in readme(tmp_path / "demo")

@@ -1,0 +1,176 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes roles/<role>/README.md from the role's argument specs; --check only tells which are not current.
+
+An example comes from roles/<role>/meta/example.yml where there is one, else from the required options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+import yaml
+from antsibull_docs_parser.dom import PluginIdentifier
+from antsibull_docs_parser.format import format_paragraphs
+from antsibull_docs_parser.md import MDFormatter
+from antsibull_docs_parser.parser import Context, parse
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTE = "<!-- Made by `make docs` from meta/argument_specs.yml: change that, not this. -->"
+
+
+class Plain(MDFormatter):
+    """Markdown that reads well as text too: backticks, and no backslash where Markdown needs none."""
+
+    def format_text(self, part):
+        return re.sub(r"[\\`*<\[\]]|\b_|_\b", r"\\\g<0>", part.text)
+
+    def format_code(self, part):
+        return code(part.text)
+
+    def format_option_name(self, part, url):
+        return code(part.name if part.value is None else f"{part.name}={part.value}")
+
+    format_return_value = format_option_name
+
+    def format_option_value(self, part):
+        return code(part.value)
+
+    def format_env_variable(self, part):
+        return code(part.name)
+
+    def format_module(self, part, url):
+        return code(part.fqcn)
+
+    def format_plugin(self, part, url):
+        return code(part.plugin.fqcn)
+
+    def format_link(self, part):
+        return f"[{part.text}]({part.url})"
+
+    def format_url(self, part):
+        return f"<{part.url}>"
+
+
+def code(text):
+    fence = "``" if "`" in text else "`"
+    return f"{fence}{text}{fence}"
+
+
+def paragraphs(fqcn, text):
+    """A description, a string or a list of them, as a list of Markdown paragraphs."""
+    context = Context(current_plugin=PluginIdentifier(fqcn, "role"), role_entrypoint="main")
+    texts = [" ".join(one.split()) for one in ([text] if isinstance(text, str) else text)]
+    return [
+        format_paragraphs([paragraph], formatter=Plain(), par_start="", par_end="", par_sep="")
+        for paragraph in parse(texts, context, errors="exception")
+    ]
+
+
+def default_of(option):
+    if option.get("required"):
+        return "**required**"
+    if option.get("default") is None:
+        return ""
+    value = option["default"]
+    return code(value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False))
+
+
+def type_of(option):
+    if option["type"] == "list":
+        return f"list of {option['elements']}"
+    return option["type"]
+
+
+def cell(text):
+    return text.replace("|", "\\|")
+
+
+def tables(fqcn, name, options):
+    """The table of these options, then one for each option that has options of its own."""
+    lines = ["| Variable | Type | Default | Meaning |" if not name else "| Key | Type | Default | Meaning |"]
+    lines.append("|---|---|---|---|")
+    nested = []
+    for key, option in options.items():
+        text = paragraphs(fqcn, option["description"])
+        if "choices" in option:
+            text.append("One of " + ", ".join(code(str(choice)) for choice in option["choices"]) + ".")
+        if "options" in option:
+            text.append(f"Its keys are [below](#{anchor(join(name, key))}).")
+            nested.append((join(name, key), option["options"]))
+        if option.get("no_log"):
+            text.append("Secret.")
+        lines.append(
+            "| " + " | ".join(map(cell, (code(key), type_of(option), default_of(option), " ".join(text)))) + " |"
+        )
+    for key, inner in nested:
+        lines += ["", f"### {code(key)}", "", *tables(fqcn, key, inner)]
+    return lines
+
+
+def join(name, key):
+    return f"{name}.{key}" if name else key
+
+
+def anchor(heading):
+    """As GitHub makes them."""
+    return re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+
+
+def example(role, fqcn, options):
+    given = role / "meta" / "example.yml"
+    if given.exists():
+        return given.read_text().strip().removeprefix("---").strip()
+    variables = [f"    {name}: ...  # {type_of(option)}" for name, option in options.items() if option.get("required")]
+    return "\n".join(
+        [f"- name: {fqcn}", "  hosts: all", "  become: true", *(["  vars:", *variables] if variables else [])]
+        + ["  roles:", f"    - role: {fqcn}"]
+    )
+
+
+def readme(role):
+    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+    needs = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["requires_ansible"]
+    meta = yaml.safe_load((role / "meta" / "main.yml").read_text())
+    main = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]
+    fqcn = f"{galaxy['namespace']}.{galaxy['name']}.{role.name}"
+    options = main.get("options") or {}
+
+    lines = [NOTE, "", f"# {fqcn}", "", *paragraphs(fqcn, main["short_description"])]
+    for text in paragraphs(fqcn, main["description"]):
+        lines += ["", text]
+    lines += ["", "## Example", "", "```yaml", example(role, fqcn, options), "```", "", "## Variables", ""]
+    lines += tables(fqcn, "", options) if options else ["None."]
+    lines += ["", "## Requirements", "", f"* ansible-core {needs}"]
+    lines += [
+        f"* {platform['name']} ({', '.join(map(str, platform.get('versions', ['all'])))})"
+        for platform in meta["galaxy_info"].get("platforms", [])
+    ]
+    lines += [f"* the role {dependency['role']}" for dependency in meta.get("dependencies", [])]
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a README is not current")
+    check = parser.parse_args().check
+    stale = []
+    for spec in sorted((ROOT / "roles").glob("*/meta/argument_specs.yml")):
+        path, text = spec.parents[1] / "README.md", readme(spec.parents[1])
+        if not path.exists() or path.read_text() != text:
+            stale.append(str(path.relative_to(ROOT)))
+            if not check:
+                path.write_text(text)
+    if check and stale:
+        return f"not current, run `make docs`: {', '.join(stale)}"
+    print(f"{'current' if check else 'written'}: {', '.join(stale) or 'nothing to do'}")
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
