@@ -9,7 +9,6 @@ import ipaddress
 from pathlib import Path
 
 import boto3
-
 from common import LabError
 
 REGION = "us-east-1"
@@ -43,12 +42,11 @@ def seed(endpoint: str, subnet: str, hosts: dict[str, dict[str, str]], public_ke
         for role, name in GROUPS.items()
     }
     # What a Redis Cluster has before anyone monitors it: its own ports between its nodes.
-    for first, last in ((6379, 6379), (16379, 16379)):
+    itself = [{"GroupId": groups["redis"]}]
+    for port in (6379, 16379):
         ec2.authorize_security_group_ingress(
             GroupId=groups["redis"],
-            IpPermissions=[
-                {"IpProtocol": "tcp", "FromPort": first, "ToPort": last, "UserIdGroupPairs": [{"GroupId": groups["redis"]}]}
-            ],
+            IpPermissions=[{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": itself}],
         )
     ec2.import_key_pair(KeyName="redis-cluster-key", PublicKeyMaterial=public_key.read_bytes())
     for name, host in hosts.items():

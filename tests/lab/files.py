@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 
@@ -13,74 +14,7 @@ from common import run, write
 
 SECRETS = ("redis_admin_password", "redis_exporter_password", "exporter_web_password", "prometheus_admin_password")
 
-AWS_EC2 = """\
----
-plugin: amazon.aws.aws_ec2
-regions:
-  - {region}
-filters:
-  tag:Cluster: {cluster}
-  instance-state-name: running
-hostnames:
-  - tag:Name
-groups:
-  redis: tags.Role == 'redis'
-  monitoring: tags.Role == 'monitoring'
-compose:
-  ansible_host: private_ip_address
-"""
-
-# Only what a container needs; a user's own hosts have theirs in ~/.ssh/config.
-CONNECTION = """\
----
-ansible_user: ubuntu
-ansible_ssh_private_key_file: "{{{{ inventory_dir }}}}/../ssh/id_ed25519"
-ansible_ssh_common_args: >-
-  -o UserKnownHostsFile={directory}/ssh/known_hosts -o GlobalKnownHostsFile=/dev/null
-  -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes
-ansible_ssh_args: -o ControlMaster=auto -o ControlPersist=60s
-ansible_control_path_dir: {control}
-ansible_ssh_pipelining: true
-ansible_python_interpreter: /usr/bin/python3
-"""
-
-# From here on: what a user writes for the collection's roles.
-ALL = """\
----
-monitoring_cluster: {cluster}
-monitoring_environment: production
-monitoring_mirror_url: {mirror}
-"""
-REDIS = """\
----
-redis_exporter_version: "{redis_exporter}"
-redis_exporter_redis_password: "{{{{ lookup('ansible.builtin.file', inventory_dir ~ '/../secrets/redis_exporter_password') }}}}"
-redis_exporter_acl_manage: true
-redis_exporter_acl_admin_user: admin_user
-redis_exporter_acl_admin_password: "{{{{ lookup('ansible.builtin.file', inventory_dir ~ '/../secrets/redis_admin_password') }}}}"
-redis_exporter_tls_ca_file: /etc/redis_exporter/tls/ca.crt
-redis_exporter_tls_cert_file: /etc/redis_exporter/tls/client.crt
-redis_exporter_tls_key_file: /etc/redis_exporter/tls/client.key
-redis_exporter_web_tls_cert_file: /etc/redis_exporter/tls/server.crt
-redis_exporter_web_tls_key_file: /etc/redis_exporter/tls/server.key
-redis_exporter_web_username: prometheus
-redis_exporter_web_password: "{{{{ lookup('ansible.builtin.file', inventory_dir ~ '/../secrets/exporter_web_password') }}}}"
-"""
-MONITORING = """\
----
-prometheus_version: "{prometheus}"
-prometheus_listen_address: "{{{{ ansible_host }}}}"
-prometheus_web_tls_cert_file: /etc/prometheus/tls/server.crt
-prometheus_web_tls_key_file: /etc/prometheus/tls/server.key
-prometheus_web_users:
-  admin: "{{{{ lookup('ansible.builtin.file', inventory_dir ~ '/../secrets/prometheus_admin_password') }}}}"
-prometheus_exporter_scheme: https
-prometheus_exporter_ca_file: /etc/prometheus/tls/ca.crt
-prometheus_exporter_username: prometheus
-prometheus_exporter_password: "{{{{ lookup('ansible.builtin.file', inventory_dir ~ '/../secrets/exporter_web_password') }}}}"
-alertmanager_version: "{alertmanager}"
-blackbox_exporter_version: "{blackbox_exporter}"
-"""
+TEMPLATES = Path(__file__).parent / "inventory"
 
 SSH_CONFIG = """\
 Host *
@@ -90,6 +24,9 @@ Host *
   UserKnownHostsFile {directory}/ssh/known_hosts
   GlobalKnownHostsFile /dev/null
   StrictHostKeyChecking yes
+  ControlMaster auto
+  ControlPath {control}/%C
+  ControlPersist 60s
 """
 
 
@@ -101,7 +38,7 @@ def make_secrets(directory: Path) -> None:
     (directory / "secrets").chmod(0o700)
 
 
-def make_ssh(directory: Path, hosts: dict[str, dict[str, str]]) -> None:
+def make_ssh(directory: Path, hosts: dict[str, dict[str, str]], control: Path) -> None:
     """A key to log in with, and a host key for each host, known before the host runs."""
     ssh = directory / "ssh"
     make_key(ssh / "id_ed25519", "lab")
@@ -113,7 +50,7 @@ def make_ssh(directory: Path, hosts: dict[str, dict[str, str]]) -> None:
         known += f"{name},{host['address']} {public[0]} {public[1]}\n"
     write(ssh / "known_hosts", known)
     config = "".join(f"Host {name}\n  HostName {host['address']}\n" for name, host in hosts.items())
-    write(directory / "ssh_config", config + SSH_CONFIG.format(directory=directory))
+    write(directory / "ssh_config", config + SSH_CONFIG.format(directory=directory, control=control))
 
 
 def make_key(path: Path, comment: str) -> None:
@@ -125,10 +62,22 @@ def make_key(path: Path, comment: str) -> None:
 
 
 def make_inventory(directory: Path, lab: dict, control: Path) -> None:
-    inventory = directory / "inventory"
+    """What a user keeps beside each other: an inventory file and the variables of its groups."""
+    values = {
+        "directory": str(directory),
+        "control": str(control),
+        "region": aws.REGION,
+        "cluster": aws.CLUSTER,
+        "mirror_url": lab["mirror"]["url"],
+    } | {program: versions[-1] for program, versions in lab["versions"].items()}
+
+    def fill(template: str, name: str) -> None:
+        text = (TEMPLATES / template).read_text()
+        write(directory / "inventory" / name, re.sub(r"@(\w+)@", lambda match: values[match[1]], text))
+
     if lab["aws"]:
         everyone = "aws_ec2"  # the group that the inventory plugin puts every host in
-        write(inventory / "aws_ec2.yml", AWS_EC2.format(region=aws.REGION, cluster=aws.CLUSTER))
+        fill("aws_ec2.yml", "aws_ec2.yml")
     else:
         everyone = "nodes"
         lines = ["---", "nodes:", "  children:"]
@@ -137,14 +86,10 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
             for name, host in lab["hosts"].items():
                 if host["role"] == role:
                     lines += [f"        {name}:", f"          ansible_host: {host['address']}"]
-        write(inventory / "hosts.yml", "\n".join(lines) + "\n")
-    variables = inventory / "group_vars"
-    newest = {program: versions[-1] for program, versions in lab["versions"].items()}
-    # Not in `all`: these would apply to localhost as well.
-    write(variables / f"{everyone}.yml", CONNECTION.format(directory=directory, control=control))
-    write(variables / "all.yml", ALL.format(cluster=aws.CLUSTER, mirror=lab["mirror"]["url"]))
-    write(variables / "redis.yml", REDIS.format(**newest))
-    write(variables / "monitoring.yml", MONITORING.format(**newest))
+        write(directory / "inventory/hosts.yml", "\n".join(lines) + "\n")
+    fill("connection.yml", f"group_vars/{everyone}.yml")
+    for group in ("all", "redis", "monitoring"):
+        fill(f"group_vars/{group}.yml", f"group_vars/{group}.yml")
 
 
 def make_env(directory: Path, lab: dict) -> None:
@@ -157,6 +102,13 @@ def make_env(directory: Path, lab: dict) -> None:
             f"export AWS_ENDPOINT_URL={lab['aws']['endpoint_url']}",
             f"export AWS_REGION={aws.REGION} AWS_DEFAULT_REGION={aws.REGION}",
             *(f"export {name.upper()}={value}" for name, value in aws.CREDENTIALS.items()),
-            "export AWS_EC2_METADATA_DISABLED=true AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false",
+            "export AWS_EC2_METADATA_DISABLED=true",
         ]
     write(directory / "env", "\n".join(lines) + "\n")
+
+
+def make_aws_config(directory: Path, lab: dict) -> None:
+    """The same as a file for AWS_CONFIG_FILE: for programs whose environment is fixed before the endpoint is known."""
+    settings = {"region": lab["aws"]["region"], "endpoint_url": lab["aws"]["endpoint_url"]} | aws.CREDENTIALS
+    lines = ["[default]", *(f"{name} = {value}" for name, value in settings.items())]
+    write(directory / "aws.config", "\n".join(lines) + "\n")

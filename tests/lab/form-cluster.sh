@@ -8,24 +8,27 @@ cli() {
     # shellcheck disable=SC2086
     redis-cli $tls --no-auth-warning --user admin_user -h "$node" "$@"
 }
-formed() {
+every_node_says() {
+    line=$1
+    shift
     for node in "$@"; do
-        cli "$node" cluster info | grep -q '^cluster_state:ok' || return 1
-        cli "$node" cluster info | grep -q "^cluster_known_nodes:$#" || return 1
+        cli "$node" cluster info | grep -q "^$line" || return 1
     done
 }
-formed "$@" && exit 0
-addresses=
-for node in "$@"; do
-    cli "$node" cluster reset hard > /dev/null # what an interrupted run left
-    addresses="$addresses $node:6379"
-done
-# shellcheck disable=SC2086
-cli "$1" --cluster create $addresses --cluster-replicas $(($# / 3 - 1)) --cluster-yes > /dev/null
+
+if ! every_node_says cluster_slots_assigned:16384 "$@"; then
+    addresses=
+    for node in "$@"; do
+        cli "$node" cluster reset hard > /dev/null # what an interrupted run left
+        addresses="$addresses $node:6379"
+    done
+    # shellcheck disable=SC2086
+    cli "$1" --cluster create $addresses --cluster-replicas $(($# / 3 - 1)) --cluster-yes > /dev/null
+    echo formed
+fi
 tries=0
-until formed "$@"; do
+until every_node_says cluster_state:ok "$@"; do
     tries=$((tries + 1))
     [ "$tries" -lt 60 ] || { echo "the cluster of $* is not ok after 30 s" >&2; exit 1; }
     sleep 0.5
 done
-echo formed

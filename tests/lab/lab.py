@@ -2,7 +2,7 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab: Redis nodes and a monitoring host as systemd containers, an artefact mirror, an AWS account. See README.md."""
+"""The lab: Redis nodes and monitoring hosts as systemd containers, an artefact mirror, an AWS account (README.md)."""
 
 from __future__ import annotations
 
@@ -105,16 +105,18 @@ def up(name: str, redis: int, monitoring: int, with_aws: bool) -> None:
         raise LabError(f"lab {name} belongs to the checkout {others.pop()}: use another name, or end it there")
     lab = plan(name, redis, monitoring, with_aws)
     directory = LABS / name
+    control = control_directory(name)
+    control.mkdir(mode=0o700, exist_ok=True)
     with ThreadPoolExecutor() as pool:
         image, versions = pool.submit(podman.image), pool.submit(mirror.fill)
         files.make_secrets(directory)
-        files.make_ssh(directory, lab["hosts"])
+        files.make_ssh(directory, lab["hosts"], control)
         tag, lab["versions"] = image.result(), versions.result()
     save(lab)
-    control = control_directory(name)
-    control.mkdir(mode=0o700, exist_ok=True)
     files.make_inventory(directory, lab, control)
     files.make_env(directory, lab)
+    if lab["aws"]:
+        files.make_aws_config(directory, lab)
 
     podman.network_up(name, lab["subnet"], lab["gateway"])
     existing = podman.containers(name)
@@ -167,21 +169,18 @@ def prepare(lab: dict, directory: Path) -> None:
     done = playbook(directory, here / "prepare.yml", f"--extra-vars=lab_dir={directory}")
     write(directory / "prepare.log", done.stdout + done.stderr)
     if done.returncode:
-        failed = [line for line in (done.stdout + done.stderr).splitlines() if re.match(r"\[ERROR\]|fatal:|ERROR", line)]
-        raise LabError(f"prepare.yml failed: {(failed or ['no message'])[0][:300]}: see {directory}/prepare.log")
+        said = re.findall(r"^(?:\[ERROR\]|fatal:|ERROR).*", done.stdout + done.stderr, re.MULTILINE) or ["no message"]
+        raise LabError(f"prepare.yml failed: {said[0][:300]}: see {directory}/prepare.log")
     write(noted, stamp + "\n")
 
 
 def playbook(directory: Path, path: Path, *arguments: str):
     beside = Path(sys.executable).with_name("ansible-playbook")
     program = str(beside) if beside.exists() else "ansible-playbook"
-    # `env` is sourced as a user sources it, so that both see the same inventory.
-    script = '. "$0" && exec "$@"'
     ENVIRONMENT.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
-    return run(
-        "sh", "-c", script, str(directory / "env"), program, f"--inventory={directory}/inventory", str(path), *arguments,
-        check=False, cwd=ROOT,
-    )  # fmt: skip
+    # `env` is sourced as a user sources it, so that both see the same inventory.
+    with_env = ["sh", "-c", '. "$0" && exec "$@"', str(directory / "env")]
+    return run(*with_env, program, f"--inventory={directory}/inventory", str(path), *arguments, check=False, cwd=ROOT)
 
 
 def down(name: str) -> None:
@@ -200,6 +199,7 @@ def down(name: str) -> None:
     if podman.which("podman"):
         podman.remove(name)
     shutil.rmtree(directory, ignore_errors=True)
+    demo.forget(name)
     say(f"{name} is gone")
 
 
@@ -246,7 +246,8 @@ def count(least: int, without: tuple[int, ...] = ()):
     def convert(text: str) -> int:
         number = int(text)
         if not least <= number <= 60 or number in without:
-            raise argparse.ArgumentTypeError(f"{number}: {least} to 60" + (", and a cluster needs 3" if without else ""))
+            hint = ", and a cluster needs 3" if without else ""
+            raise argparse.ArgumentTypeError(f"{number}: {least} to 60{hint}")
         return number
 
     return convert

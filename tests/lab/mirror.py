@@ -52,12 +52,36 @@ class Program:
 
 PROGRAMS = (
     Program(
-        "oliver006/redis_exporter", "prometheus-redis-exporter", ("redis_exporter",), ("1.45.0", "1.69.0", "1.86.0"), "v"
+        repository="oliver006/redis_exporter",
+        package="prometheus-redis-exporter",
+        binaries=("redis_exporter",),
+        versions=("1.45.0", "1.69.0", "1.86.0"),
+        prefix="v",
     ),
-    Program("prometheus/prometheus", "prometheus", ("prometheus", "promtool"), ("2.42.0", "2.53.3", "3.5.3")),
-    Program("prometheus/alertmanager", "prometheus-alertmanager", ("alertmanager", "amtool"), ("0.25.0", "0.28.1", "0.33.1")),
-    Program("prometheus/blackbox_exporter", "prometheus-blackbox-exporter", ("blackbox_exporter",), ("0.26.0", "0.28.0")),
-    Program("prometheus/node_exporter", "prometheus-node-exporter", ("node_exporter",), ("1.9.0", "1.11.1")),
+    Program(
+        repository="prometheus/prometheus",
+        package="prometheus",
+        binaries=("prometheus", "promtool"),
+        versions=("2.42.0", "2.53.3", "3.5.3"),
+    ),
+    Program(
+        repository="prometheus/alertmanager",
+        package="prometheus-alertmanager",
+        binaries=("alertmanager", "amtool"),
+        versions=("0.25.0", "0.28.1", "0.33.1"),
+    ),
+    Program(
+        repository="prometheus/blackbox_exporter",
+        package="prometheus-blackbox-exporter",
+        binaries=("blackbox_exporter",),
+        versions=("0.23.0", "0.26.0", "0.28.0"),
+    ),
+    Program(
+        repository="prometheus/node_exporter",
+        package="prometheus-node-exporter",
+        binaries=("node_exporter",),
+        versions=("1.5.0", "1.9.0", "1.11.1"),
+    ),
 )
 
 
@@ -171,10 +195,16 @@ def fetch(suite: str, scratch: Path) -> dict[str, Path]:
     (scratch / "lists/partial").mkdir(parents=True)
     (scratch / "cache/archives/partial").mkdir(parents=True)
     apt = [
-        f"-oDir::Etc::SourceList={source}", "-oDir::Etc::SourceParts=/dev/null", f"-oDir::State::Lists={scratch}/lists",
-        f"-oDir::Cache={scratch}/cache", f"-oDir::State::status={scratch}/status", f"-oAPT::Architecture={ARCHITECTURE}",
-        "-oAcquire::Check-Valid-Until=false", "-oAcquire::Languages=none", "-oAPT::Sandbox::User=root",
-    ]  # fmt: skip
+        f"-oDir::Etc::SourceList={source}",
+        "-oDir::Etc::SourceParts=/dev/null",
+        f"-oDir::State::Lists={scratch}/lists",
+        f"-oDir::State::status={scratch}/status",
+        f"-oDir::Cache={scratch}/cache",
+        f"-oAPT::Architecture={ARCHITECTURE}",
+        "-oAcquire::Check-Valid-Until=false",
+        "-oAcquire::Languages=none",
+        "-oAPT::Sandbox::User=root",
+    ]
     run("apt-get", *apt, "-q", "update")
     wanted = [program.package for program in PROGRAMS]
     if run("apt-cache", *apt, "show", "promtool", check=False).returncode == 0:
@@ -219,7 +249,6 @@ def pack(tree: Path, program: Program, archive: Path) -> None:
         entry.uname = entry.gname = "root"
         return entry
 
-    with part.open("wb") as file, gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as stream:
-        with tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as tar:
-            tar.add(tree, top, filter=plain)
+    with part.open("wb") as file, gzip.GzipFile("", "wb", 1, file, 0) as stream, tarfile.open(None, "w", stream) as tar:
+        tar.add(tree, top, filter=plain)
     part.replace(archive)

@@ -21,24 +21,31 @@ PODMAN_LIMIT = 1048576
 DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 SUITE = "bookworm"
 PACKAGES = (
-    "systemd systemd-sysv dbus python3 sudo openssh-server redis-server redis-tools openssl ca-certificates iproute2 procps"
-).split()
+    "ca-certificates", "dbus", "iproute2", "openssh-server", "openssl", "procps", "python3", "redis-server",
+    "redis-tools", "sudo", "systemd", "systemd-sysv",
+)  # fmt: skip
 # Units that would reach through the privileged container to the machine's own kernel settings, or wait for a console.
 MASKED = (
-    "systemd-sysctl systemd-modules-load systemd-remount-fs systemd-binfmt systemd-firstboot console-getty getty@tty1 "
-    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer"
-).split()
+    "systemd-sysctl.service", "systemd-modules-load.service", "systemd-remount-fs.service", "systemd-binfmt.service",
+    "console-getty.service", "getty@tty1.service", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer",
+    "e2scrub_all.timer", "fstrim.timer",
+)  # fmt: skip
+# Host key and authorized key are mounted by the lab, so that known_hosts is there before the host is.
+SSHD = """HostKey /etc/ssh/lab/host_key
+AuthorizedKeysFile /etc/ssh/lab/authorized_keys
+PasswordAuthentication no
+UseDNS no
+MaxStartups 50
+"""
 CUSTOMIZE = (
     'chroot "$1" useradd --create-home --shell /bin/bash ubuntu',
     'echo "ubuntu ALL=(ALL) NOPASSWD: ALL" > "$1/etc/sudoers.d/ubuntu" && chmod 0440 "$1/etc/sudoers.d/ubuntu"',
-    # Host key and authorized key are mounted by the lab, so that known_hosts is there before the host is.
-    'rm -f "$1"/etc/ssh/ssh_host_* && printf "HostKey /etc/ssh/lab/host_key\\nAuthorizedKeysFile /etc/ssh/lab/authorized_keys\\n'
-    'PasswordAuthentication no\\nUseDNS no\\nMaxStartups 50\\n" > "$1/etc/ssh/sshd_config.d/lab.conf"',
+    f'rm -f "$1"/etc/ssh/ssh_host_* && printf \'{SSHD}\' > "$1/etc/ssh/sshd_config.d/lab.conf"',
     'chroot "$1" systemctl disable redis-server.service',
     'chroot "$1" systemctl mask ' + " ".join(MASKED),
     # Debian's Alertmanager reads the two templates that upstream's program carries inside.
     'cd "$1/tmp" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download prometheus-alertmanager'
-    ' && dpkg-deb --fsys-tarfile prometheus-alertmanager_*.deb'
+    " && dpkg-deb --fsys-tarfile prometheus-alertmanager_*.deb"
     ' | tar -x -C "$1" ./usr/share/prometheus/alertmanager/default.tmpl ./usr/share/prometheus/alertmanager/email.tmpl'
     " && rm prometheus-alertmanager_*.deb",
 )
@@ -121,7 +128,8 @@ def image() -> str:
     slim = [f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("man", "doc", "locale")]
     try:
         run(
-            "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *slim, *hooks, SUITE, str(tar)
+            "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *slim, *hooks,
+            SUITE, str(tar),
         )  # fmt: skip
         run("podman", "import", "--quiet", str(tar), tag)
     finally:
@@ -130,7 +138,7 @@ def image() -> str:
 
 
 def free_subnet(name: str) -> ipaddress.IPv4Network:
-    """A private /24 that neither this machine nor another podman network uses; mostly the same one for the same name."""
+    """A private /24 that neither this machine nor a podman network uses; mostly the same one for the same name."""
     taken = []
     for route in json.loads(run("ip", "-json", "-4", "route", "show", "table", "all").stdout):
         if route["dst"] not in ("default", "0.0.0.0/0"):

@@ -21,7 +21,7 @@ STOP_SECONDS = 5
 
 
 def started_at(pid: int) -> str | None:
-    """The kernel's start time of a process: with the pid it names one process for good, however often pids are reused."""
+    """When the kernel started a process: with its pid that names one process for good, even when pids are reused."""
     with contextlib.suppress(OSError, IndexError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return fields[19] if fields[0] != "Z" else None

@@ -1,0 +1,205 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stack after playbooks/site.yml, seen from outside Ansible."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import secrets
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import pytest
+import testinfra
+
+LAB = Path(__file__).resolve().parents[3] / "build/lab" / os.environ.get("LAB", "site")
+HOSTS = json.loads((LAB / "lab.json").read_text())["hosts"]
+REDIS = sorted(name for name, about in HOSTS.items() if about["role"] == "redis")
+MONITORING = sorted(name for name, about in HOSTS.items() if about["role"] == "monitoring")
+SECRETS = {path.name: path.read_text().strip() for path in (LAB / "secrets").iterdir()}
+# Two scrapes at the default interval, and time for them to be stored.
+WAIT_SECONDS = 75
+
+
+def address(name):
+    return HOSTS[name]["address"]
+
+
+def get(url, user=None, password=None):
+    """Status and body of a GET over TLS that is verified against the lab's CA."""
+    request = urllib.request.Request(url)
+    if user:
+        request.add_header("Authorization", "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))),
+    )
+    try:
+        with opener.open(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def prometheus(path, **parameters):
+    url = f"https://{address(MONITORING[0])}:9090/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+    status, body = get(url, "admin", SECRETS["prometheus_admin_password"])
+    assert status == 200, body
+    return json.loads(body)["data"]
+
+
+def query(expression):
+    return prometheus("query", query=expression)["result"]
+
+
+def wait_for(expression, number):
+    """The series of an expression once there are so many of them."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        series = query(expression)
+        if len(series) == number or time.monotonic() > deadline:
+            return series
+        time.sleep(1)
+
+
+def test_every_redis_node_is_an_up_target():
+    series = wait_for('up{job="redis-cluster"} == 1', len(REDIS))
+    assert {entry["metric"]["instance"] for entry in series} == {f"{address(name)}:9121" for name in REDIS}
+    assert {entry["metric"]["cluster"] for entry in series} == {"redis-prod"}
+    assert {entry["metric"]["environment"] for entry in series} == {"production"}
+    targets = prometheus("targets", scrapePool="redis-cluster", state="active")["activeTargets"]
+    assert [target["health"] for target in targets if target["labels"]["job"] == "redis-cluster"] == ["up"] * len(REDIS)
+
+
+@pytest.mark.parametrize("metric", ["redis_up", "redis_cluster_state"])
+def test_redis_is_fine(metric):
+    series = wait_for(f'{metric}{{job="redis-cluster"}} == 1', len(REDIS))
+    assert {entry["metric"]["instance"] for entry in series} == {f"{address(name)}:9121" for name in REDIS}
+
+
+def test_all_slots_are_served():
+    series = wait_for('redis_cluster_slots_ok{job="redis-cluster"} == 16384', len(REDIS))
+    assert len(series) == len(REDIS)
+
+
+def test_prometheus_wants_a_password():
+    assert get(f"https://{address(MONITORING[0])}:9090/api/v1/query?query=up")[0] == 401
+
+
+@pytest.mark.parametrize("name", REDIS)
+def test_exporter_gives_nothing_away(name):
+    url = f"https://{address(name)}:9121"
+    assert get(f"{url}/metrics")[0] == 401
+    assert get(f"{url}/metrics", "prometheus", "wrong")[0] == 401
+    user = ("prometheus", SECRETS["exporter_web_password"])
+    assert get(f"{url}/metrics", *user)[0] == 200
+    # /scrape would let anyone who reaches the exporter send its credentials elsewhere.
+    assert get(f"{url}/scrape?target=rediss://127.0.0.1:6379", *user)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [(name, "redis_exporter.service") for name in REDIS] + [(name, "prometheus.service") for name in MONITORING],
+)
+def test_unit_is_hardened(name, unit):
+    host = testinfra.get_host(f"ssh://{name}", ssh_config=str(LAB / "ssh_config"), controlpersist=0, sudo=True)
+    assert host.service(unit).is_running
+    assert host.service(unit).is_enabled
+    said = host.check_output("systemd-analyze security --no-pager %s", unit)
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
+    assert exposure, said
+    assert float(exposure[1]) <= 1.5
+
+
+# Runs on the host as root. The needles come on standard input, with the program, so that no argv holds them.
+SCANNER = r"""
+import json, os, stat, subprocess
+
+NEEDLES = {name: value.encode() for name, value in json.loads(NEEDLES_JSON).items()}
+found = []
+
+def look(place, data):
+    found.extend("%s: %s" % (name, place) for name, value in NEEDLES.items() if value in data)
+
+def read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read(64 << 20)
+    except OSError:
+        return b""
+
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    for name in ("cmdline", "environ"):
+        program = read("/proc/%s/comm" % pid).decode().strip()
+        look("/proc/%s/%s of %s" % (pid, name, program), read("/proc/%s/%s" % (pid, name)))
+look("systemctl show", subprocess.check_output(["systemctl", "show", "*"]))
+look("unit files", subprocess.check_output("systemctl cat '*' 2>/dev/null || true", shell=True))
+look("journal", subprocess.check_output(["journalctl", "--all", "--output=export", "--no-pager"]))
+for top, directories, names in os.walk("/"):
+    if top == "/":
+        directories[:] = [name for name in directories if name not in ("proc", "sys", "dev")]
+    # Others cannot get into a directory that does not let them search it, whatever its files say.
+    directories[:] = [name for name in directories if os.lstat(os.path.join(top, name)).st_mode & stat.S_IXOTH]
+    for name in names:
+        path = os.path.join(top, name)
+        try:
+            mode = os.lstat(path).st_mode
+        except OSError:
+            continue
+        if stat.S_ISREG(mode) and mode & stat.S_IROTH:
+            look(path, read(path))
+print(json.dumps(sorted(set(found))))
+"""
+
+
+def scan(name, needles):
+    """Where on a host secrets can be read by someone who should not."""
+    program = f"NEEDLES_JSON = {json.dumps(needles)!r}\n{SCANNER}"
+    done = subprocess.run(
+        ["ssh", "-F", str(LAB / "ssh_config"), name, "sudo", "python3", "-"],
+        input=program, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", REDIS + MONITORING)
+def test_no_secret_lies_open(name):
+    needles = dict(SECRETS)
+    for user, secret in (("prometheus", "exporter_web_password"), ("admin", "prometheus_admin_password")):
+        needles[f"{secret} as basic auth"] = base64.b64encode(f"{user}:{SECRETS[secret]}".encode()).decode()
+    assert scan(name, needles) == []
+
+
+def test_the_scanner_finds_what_lies_open():
+    """The test above is only worth something if the scanner sees each kind of place."""
+    needle = secrets.token_hex(16)
+    ssh = ["ssh", "-F", str(LAB / "ssh_config"), REDIS[0]]
+    # printf is the shell's own: the process with the needle in its argv and environment is sleep's shell.
+    plant = f"""
+        umask 022
+        mkdir -p -m 700 /tmp/shut
+        printf '%s' {needle} > /tmp/canary
+        cp /tmp/canary /tmp/shut/canary
+        printf '%s' {needle} | logger
+        NEEDLE={needle} sh -c 'sleep 20; :' {needle} >/dev/null 2>&1 &
+    """
+    subprocess.run(ssh, input=plant, text=True, timeout=30, check=True, capture_output=True)
+    try:
+        found = "\n".join(scan(REDIS[0], {"canary": needle}))
+    finally:
+        subprocess.run([*ssh, "rm -r /tmp/canary /tmp/shut"], timeout=30, check=True)
+    assert "canary: /tmp/canary" in found
+    assert "canary: journal" in found
+    assert re.search(r"canary: /proc/\d+/cmdline of sh", found)
+    assert re.search(r"canary: /proc/\d+/environ of sh", found)
+    assert "/tmp/shut" not in found
