@@ -161,6 +161,11 @@ class Service:
         self.unit = unit
         self.options = options
 
+    @property
+    def url(self) -> str:
+        parts = urlsplit(self.options["metrics_url"])
+        return f"{parts.scheme}://{parts.netloc}"
+
     def state(self) -> _systemd.UnitState:
         return _systemd.unit_state(self.module, self.unit)
 
@@ -320,6 +325,51 @@ def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
+# ---------------------------------------------------------------------------------------------------------- stage
+
+
+class Stage:
+    """The directory as it would be, and the credentials that the unit would find, for the checking tools."""
+
+    def __init__(self, temporary: str, root: str, unit: str) -> None:
+        self.root = root
+        self.handed_over = f"/run/credentials/{unit}"  # where systemd puts them, and what the files refer to
+        self.directory = os.path.join(temporary, "config")
+        self.credentials = os.path.join(temporary, "credentials")
+
+    def expand(self, argument: str) -> str:
+        return argument.replace("{dir}", self.directory).replace("{credentials}", self.credentials)
+
+    def live(self, text: str) -> str:
+        """A text with the paths of the stage as those they stand for."""
+        return text.replace(self.directory, self.root).replace(self.credentials, self.handed_over)
+
+    def fill(self, files: list[Wanted], removals: list[str], credentials: dict[str, str]) -> None:
+        os.makedirs(self.credentials)
+        os.makedirs(self.directory)
+        for directory, _directories, names in os.walk(self.root):
+            copy = os.path.join(self.directory, os.path.relpath(directory, self.root))
+            os.makedirs(copy, exist_ok=True)
+            for name in names:
+                path = os.path.join(directory, name)
+                if path not in removals and not name.startswith(LEFTOVER):
+                    os.symlink(path, os.path.join(copy, name))
+        staged = {}
+        for number, wanted in enumerate(files):
+            if wanted.path.startswith(self.root + os.sep):
+                copy = os.path.join(self.directory, os.path.relpath(wanted.path, self.root))
+            else:
+                copy = os.path.join(os.path.dirname(self.directory), f"other-{number}")
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(copy)
+            with open(copy, "wb") as handle:
+                handle.write(wanted.content.replace(f"{self.handed_over}/".encode(), f"{self.credentials}/".encode()))
+            staged[wanted.path] = copy
+        for name, path in credentials.items():
+            os.symlink(staged.get(path, path), os.path.join(self.credentials, name))
+
+
 # ---------------------------------------------------------------------------------------------------- transaction
 
 
@@ -389,12 +439,13 @@ class Transaction:
             "restarted": False,
             "restart_required": restart or start,
             "stale_inputs": stale,
+            "url": self.service.url if self.service else "",
             "diff": [_diff(change, found[change.path]) for change in changes]
             + [_diff(None, found[path], path) for path in removals],
         }
         act = result["changed"] or reload or restart or start
         if act:
-            self._check(removals)
+            self._check(removals, state)
         if self.service and (reload or (may_restart and (restart or start))):
             result["changed"] = True
             result["reloaded"] = reload
@@ -455,46 +506,40 @@ class Transaction:
 
     # Checking
 
-    def _check(self, removals: list[str]) -> None:
+    def _check(self, removals: list[str], state: _systemd.UnitState | None) -> None:
         for entry in self.params["certificates"]:
             try:
                 _check_certificate(entry)
             except _tls.FileProblem as err:
-                if self.module.check_mode and not os.path.exists(entry["cert"]):
-                    self.module.warn(f"check mode: {entry['cert']} is not on this host yet and was not checked")
-                    continue
-                raise Refused(f"{err}; nothing was changed") from None
+                paths = [path for path in (entry["cert"], entry["key"], entry["ca"]) if path]
+                self._missing_or_refused(f"{err}", all(os.path.exists(path) for path in paths))
+        credentials = self._credentials(state)
+        known = {wanted.path for wanted in self.wanted}
+        for name, path in credentials.items():
+            if path not in known and not os.path.exists(path):
+                self._missing_or_refused(f"LoadCredential={name}: {path} is not on this host", False)
         if not self.params["checks"]:
             return
-        with tempfile.TemporaryDirectory(dir=self.module.tmpdir) as stage:
-            self._stage(stage, removals)
+        with tempfile.TemporaryDirectory(dir=self.module.tmpdir) as temporary:
+            stage = Stage(temporary, self.root, self.params["unit"] or "")
+            stage.fill(self.wanted, removals, credentials)
             for check in self.params["checks"]:
-                self._run_check(stage, [argument.replace("{dir}", stage) for argument in check])
+                self._run_check(stage, [stage.expand(argument) for argument in check])
 
-    def _stage(self, stage: str, removals: list[str]) -> None:
-        """The directory as it would be: our files with the substitutions, links to everybody else's."""
-        for directory, _directories, names in os.walk(self.root):
-            copy = os.path.join(stage, os.path.relpath(directory, self.root))
-            os.makedirs(copy, exist_ok=True)
-            for name in names:
-                path = os.path.join(directory, name)
-                if path not in removals and not name.startswith(LEFTOVER):
-                    os.symlink(path, os.path.join(copy, name))
-        substitutions = sorted(self.params["check_substitutions"].items(), key=lambda pair: -len(pair[0]))
-        for wanted in self.wanted:
-            if not wanted.path.startswith(self.root + os.sep):
-                continue
-            copy = os.path.join(stage, os.path.relpath(wanted.path, self.root))
-            os.makedirs(os.path.dirname(copy), exist_ok=True)
-            content = wanted.content
-            for old, new in substitutions:
-                content = content.replace(old.encode(), new.replace("{dir}", stage).encode())
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(copy)
-            with open(copy, "wb") as handle:
-                handle.write(content)
+    def _missing_or_refused(self, problem: str, complete: bool) -> None:
+        """In check mode, what an earlier task would have put there may be missing."""
+        if complete or not self.module.check_mode:
+            raise Refused(f"{problem}; nothing was changed")
+        self.module.warn(f"check mode: not checked, {problem}")
 
-    def _run_check(self, stage: str, argv: list[str]) -> None:
+    def _credentials(self, state: _systemd.UnitState | None) -> dict[str, str]:
+        """What systemd will hand over to the unit as we want it: source path by name."""
+        wanted = {item.path: item.content.decode() for item in self.wanted if item.path in self.unit_files}
+        found = [path for path in ([state.fragment_path, *state.drop_in_paths] if state else []) if path]
+        order = sorted({*wanted, *found}, key=lambda path: (path.endswith(".conf"), path))  # drop-ins come last
+        return _systemd.credential_sources(wanted.get(path) or _systemd.read_unit_file(path) for path in order)
+
+    def _run_check(self, stage: Stage, argv: list[str]) -> None:
         tool = os.path.basename(argv[0])
         if not os.access(argv[0], os.X_OK) and not self.module.get_bin_path(argv[0]):
             if self.module.check_mode:
@@ -503,9 +548,9 @@ class Transaction:
             raise Refused(f"{argv[0]}, which checks the files, is not on this host; nothing was changed")
         rc, out, err = self.module.run_command(argv, environ_update={"LC_ALL": "C"})
         if rc != 0:
-            told = _complaint(tool, out + "\n" + err).replace(stage, self.root)
-            what = " ".join(argument.replace(stage, self.root) for argument in argv[1:3])
-            raise Refused(f"{tool} {what} says: {told or f'exit status {rc}'}; nothing was changed")
+            what = " ".join([tool, *[argument for argument in argv[1:3] if not argument.startswith("-")]])
+            told = _complaint(tool, out + "\n" + err) or f"exit status {rc}"
+            raise Refused(f"{stage.live(what)} says: {stage.live(told)}; nothing was changed")
 
     # Doing
 
@@ -619,6 +664,10 @@ def _diff(change: Wanted | None, found: Found | None, path: str = "") -> dict[st
 
 
 def _check_certificate(entry: dict[str, t.Any]) -> None:
+    if entry["ca"]:
+        _tls.check_ca(entry["ca"], entry["what"])
+    if not entry["cert"]:
+        return
     certificate = _tls.check_pair(entry["cert"], entry["key"], entry["what"])
     if entry["name"]:
         _tls.check_covers(certificate, entry["name"], entry["cert"], entry["what"])

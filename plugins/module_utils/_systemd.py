@@ -101,7 +101,8 @@ def stale_inputs(
     if not state.active or state.started_at is None:
         return []
     unit_files = [path for path in (state.fragment_path, *state.drop_in_paths) if path]
-    paths = dict.fromkeys([*unit_files, *_credential_sources(unit_files), *extra_paths])
+    credentials = credential_sources(map(read_unit_file, unit_files)).values()
+    paths = dict.fromkeys([*unit_files, *credentials, *extra_paths])
     return [path for path in paths if (changed_at(path) or 0.0) > state.started_at]
 
 
@@ -118,22 +119,29 @@ def changed_at(path: str) -> float | None:
     return max(times) if times else None
 
 
-def _credential_sources(unit_files: t.Iterable[str]) -> list[str]:
-    # Read from the unit files: `systemctl show` prints this property as [unprintable] in some versions.
+def credential_sources(texts: t.Iterable[str]) -> dict[str, str]:
+    """Source path by name of every LoadCredential= in the contents of a unit file and its drop-ins, in their order.
+
+    Read from the files: `systemctl show` prints this property as [unprintable] in some versions.
+    """
     sources: dict[str, str] = {}
-    for path in unit_files:
-        try:
-            with open(path, encoding="utf-8", errors="replace") as handle:
-                lines = handle.read().splitlines()
-        except OSError:
-            continue
-        for line in (raw.strip() for raw in lines):
+    for text in texts:
+        for line in (raw.strip() for raw in text.splitlines()):
             if line in ("LoadCredential=", "LoadCredentialEncrypted="):
                 sources.clear()  # systemd: an empty assignment resets the list
             found = _CREDENTIAL.match(line)
             if found:
                 sources[found.group("name")] = found.group("path")
-    return list(sources.values())
+    return sources
+
+
+def read_unit_file(path: str) -> str:
+    """Content of a unit file; empty when it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            return handle.read()
+    except OSError:
+        return ""
 
 
 def _epoch(monotonic_usec: int) -> float | None:

@@ -15,8 +15,8 @@ description:
     one by one, each atomically, and the service is reloaded or restarted. Its own metrics have to prove that it took
     them. When anything refuses, the old files are put back, the service is brought back to them, and the module fails
     with the cause.
-  - A run that finds nothing to do starts no checking tool and writes nothing, but still asks the service whether it is
-    ready, runs the wanted version and has loaded what lies on disk, because an earlier run may have been interrupted.
+  - A run that finds nothing to do starts no checking tool and writes nothing. It still asks the service whether it runs the
+    wanted version and has loaded what lies on disk, because an earlier run may have been interrupted.
   - Contents are strings. A role renders them with P(ansible.builtin.template#lookup).
 author: redisops.monitoring contributors (@redisops)
 attributes:
@@ -92,32 +92,31 @@ options:
     default: Managed by redisops.monitoring
   checks:
     description:
-      - Commands that must accept the new set, each a list of arguments. V({dir}) stands for the staging directory. It
-        holds the new files and links to the files of others that lie in O(path) already.
+      - Commands that must accept the new set, each a list of arguments.
+      - V({dir}) stands for the staging directory. It holds the new files, and links to the files of others that lie in
+        O(path) already.
+      - V({credentials}) stands for a directory with what the C(LoadCredential=) settings of O(unit) would hand over. In
+        the staged files the paths below C(/run/credentials/<unit>) lead there, so that they can be checked before the
+        service has been started.
       - In check mode a command that is not installed yet is left out with a warning.
     type: list
     elements: list
     default: []
-  check_substitutions:
-    description:
-      - Texts to replace in the staged copies only. V({dir}) in the replacement stands for the staging directory.
-      - With it, paths that exist only while the service runs, such as C(/run/credentials/...), can be checked before.
-    type: dict
-    default: {}
   certificates:
-    description: Certificates that must be valid now, match their key and cover a name, before anything is changed.
+    description: Certificates that must be in order before anything is changed.
     type: list
     elements: dict
     default: []
     suboptions:
+      ca:
+        description: File on the host with CA certificates.
+        type: path
       cert:
-        description: Certificate file on the host.
+        description: Certificate file on the host. It has to be valid now.
         type: path
-        required: true
       key:
-        description: Key file on the host.
+        description: File on the host with the key of O(certificates[].cert).
         type: path
-        required: true
       name:
         description: Address or host name that the certificate has to carry as a SAN. Empty for a client certificate.
         type: str
@@ -205,8 +204,6 @@ EXAMPLES = r"""
         content: "{{ pagerduty_key }}"
     checks:
       - [/opt/alertmanager/current/amtool, check-config, "{dir}/alertmanager.yml"]
-    check_substitutions:
-      /run/credentials/alertmanager.service: "{dir}/credentials"
     unit: alertmanager.service
     inputs:
       - /opt/alertmanager/current
@@ -238,6 +235,10 @@ restarted:
 restart_required:
   description: Whether the service still has to be started or restarted.
   type: bool
+  returned: success
+url:
+  description: Scheme, address and port of the service.
+  type: str
   returned: success
 stale_inputs:
   description: Paths the process was started from that changed since. They are the reason for a restart.
@@ -277,17 +278,19 @@ def main():
             prune=dict(type="list", elements="str", default=[]),
             marker=dict(type="str", default="Managed by redisops.monitoring"),
             checks=dict(type="list", elements="list", default=[]),
-            check_substitutions=dict(type="dict", default={}),
             certificates=dict(
                 type="list",
                 elements="dict",
                 default=[],
                 options=dict(
-                    cert=dict(type="path", required=True),
-                    key=dict(type="path", required=True, no_log=False),
+                    ca=dict(type="path"),
+                    cert=dict(type="path"),
+                    key=dict(type="path", no_log=False),
                     name=dict(type="str", default=""),
                     what=dict(type="str", default="TLS"),
                 ),
+                required_together=[("cert", "key")],
+                required_one_of=[("ca", "cert")],
             ),
             unit=dict(type="str"),
             inputs=dict(type="list", elements="path", default=[]),

@@ -144,19 +144,22 @@ def service(tmp_path, monkeypatch):
     service.server.server_close()
 
 
+def unit_text(directory, more=""):
+    return f"[Service]\nExecStart=/bin/app\nLoadCredential=password:{directory}/etc/credentials/password\n{more}"
+
+
 @pytest.fixture
 def args(service, tmp_path):
     return {
         "path": str(tmp_path / "etc"),
         "files": [
-            {"path": "app.conf", "content": "line one\nsecret_file /run/credentials/app/password\n"},
+            {"path": "app.conf", "content": "line one\nsecret_file /run/credentials/app.service/password\n"},
             {"path": "targets/a.yml", "content": "# Managed by redisops.monitoring\n", "watched": True},
-            {"path": str(service.unit_file), "content": "[Service]\nExecStart=/bin/app\n"},
+            {"path": str(service.unit_file), "content": unit_text(tmp_path)},
         ],
         "secrets": [{"path": "credentials/password", "content": SECRET}],
         "prune": ["rules", "targets"],
         "checks": [["apptool", "{dir}"]],
-        "check_substitutions": {"/run/credentials/app": "{dir}/credentials"},
         "unit": "app.service",
         "inputs": [str(service.binary)],
         "service": {
@@ -263,9 +266,10 @@ def test_changed_secret_restarts_and_is_masked(run, service):
     assert (diff["before"], diff["after"]) == ("(secret)\n", "(secret, differs)\n")
 
 
-def test_changed_unit_file_restarts_after_daemon_reload(run, service, args):
+def test_changed_unit_file_restarts_after_daemon_reload(run, service, args, tmp_path):
     settled(run, service)
-    files = [*args["files"][:2], {"path": str(service.unit_file), "content": "[Service]\nExecStart=/bin/app -v\n"}]
+    unit = {"path": str(service.unit_file), "content": unit_text(tmp_path, "Nice=1\n")}
+    files = [*args["files"][:2], unit]
     assert run(files=files)["restarted"]
     assert service.calls.index("daemon-reload") < service.calls.index("restart")
 
@@ -353,9 +357,9 @@ def test_without_restart_it_says_so_and_leaves_the_service(run, service):
 
 
 def test_without_unit_only_files(run, service, args):
-    result = run(unit=None, service=None)
-    assert result["changed"] and service.calls == []
-    assert not run(unit=None, service=None)["changed"]
+    alone = {"unit": None, "service": None, "files": with_conf(args, "no credentials\n")}
+    assert run(**alone)["changed"] and service.calls == [] and service.checks() == 1
+    assert not run(**alone)["changed"]
 
 
 def test_files_of_others_are_part_of_the_check(run, service):
@@ -487,6 +491,20 @@ def test_unwritable_file_puts_back_what_was_switched(run, service, args, monkeyp
     assert tree(service.directory / "etc") == before and service.calls == []
 
 
+def test_credential_that_the_configuration_names_but_the_unit_does_not_load(run, service, args):
+    result = run(files=with_conf(args, "secret_file /run/credentials/app.service/other\n"))
+    etc = service.conf.parent
+    assert result["msg"] == f"apptool {etc} says: no file /run/credentials/app.service/other; nothing was changed"
+
+
+def test_credential_without_its_source(run, service, args, tmp_path):
+    unit = {"path": str(service.unit_file), "content": unit_text(tmp_path, "LoadCredential=key:/nowhere/key\n")}
+    result = run(files=[*args["files"][:2], unit])
+    assert result["msg"] == "LoadCredential=key: /nowhere/key is not on this host; nothing was changed"
+    result = run(check=True, files=[*args["files"][:2], unit])
+    assert result["changed"] and "/nowhere/key is not on this host" in json.dumps(result["warnings"])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -542,6 +560,12 @@ def test_certificates_are_checked_before_anything_changes(run, service, pki, cer
         return
     assert any(part in result["msg"] for part in message.split("|"))
     assert result["msg"].startswith("web TLS") and not service.conf.parent.exists()
+
+
+def test_ca_file_is_checked(run, service, pki, tmp_path):
+    (tmp_path / "ca.crt").write_text("not a certificate")
+    assert "holds no PEM certificate" in run(certificates=[{"ca": str(tmp_path / "ca.crt")}])["msg"]
+    assert run(certificates=[{"ca": str(pki / "good.crt")}])["changed"]
 
 
 def test_https_is_verified_against_the_given_name(run, service, args, pki):
