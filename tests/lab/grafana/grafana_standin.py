@@ -352,7 +352,11 @@ class Grafana:
                     if token["hash"] != hash_token(value):
                         continue
                     if token["expires"] and token["expires"] <= time.time():
-                        raise self.refused_token("Expired API key", "api-key.expired")
+                        raise (
+                            self.refused_token("Expired API key", "api-key.expired")
+                            if self.new
+                            else self.plain(401, "Expired API key")
+                        )
                     if self.new and wanted and wanted != account["org"]:
                         text = "API key does not belong to the requested organization"
                         raise self.refused_token(text, "api-key.organization-mismatch")
@@ -695,7 +699,9 @@ def user_view(grafana, user, looked_up=False):
         createdAt=user["created"], avatarUrl="" if looked_up and not grafana.new else "/public/img/user_profile.png"
     )
     if grafana.new:
-        view.update(uid=user["uid"], isExternallySynced=False, isGrafanaAdminExternallySynced=False)
+        view.update(
+            uid=user["uid"], isExternallySynced=False, isGrafanaAdminExternallySynced=False, isProvisioned=False
+        )
     return view
 
 
@@ -1347,6 +1353,8 @@ def version_view(grafana, dashboard, entry, message):
     view.update(version=number, created=entry["at"], createdBy=entry["by"] if grafana.new else 1)
     view["uid" if grafana.new else "dashboardUid"] = dashboard["uid"] if grafana.new else ""
     view["data"] = grafana.dashboard_data(dashboard, entry)
+    if grafana.new:
+        del view["data"]["id"]
     return view
 
 

@@ -85,7 +85,7 @@ class Running:
         return [one for one in self.requests() if one[0] not in ("GET", "HEAD")]
 
     def fault(self, action, method=None, path="", times=1):
-        """The next `times` matching requests meet `action`: {delay: s}, {cut: before|after}, {answer: (status, body)}."""
+        """The next matching requests meet `action`: delay=seconds, cut="before"|"after", answer=(status, body)."""
         left = [times]
 
         def strike(its_method, its_path):
