@@ -412,7 +412,7 @@ class Transaction:
         found = {wanted.path: find(wanted.path) for wanted in self.wanted}
         changes = [wanted for wanted in self.wanted if differs(wanted, found[wanted.path])]
         removals = self._removals()
-        directories = [d for d in self._pruned_directories() if not os.path.isdir(d)]
+        directories = [d for d in self._directories("prune") if not os.path.isdir(d)]
         for path in removals:
             found[path] = find(path)
 
@@ -441,7 +441,9 @@ class Transaction:
             "stale_inputs": stale,
             "url": self.service.url if self.service else "",
             "diff": [_diff(change, found[change.path]) for change in changes]
-            + [_diff(None, found[path], path) for path in removals],
+            + [
+                _diff(None, found[path], path, os.path.dirname(path) in self._directories("purge")) for path in removals
+            ],
         }
         act = result["changed"] or reload or restart or start
         if act:
@@ -462,22 +464,25 @@ class Transaction:
 
     # What to do
 
-    def _pruned_directories(self) -> list[str]:
-        return [os.path.join(self.root, name) for name in self.params["prune"]]
+    def _directories(self, option: str) -> list[str]:
+        return [os.path.join(self.root, name) for name in self.params[option]]
 
     def _removals(self) -> list[str]:
         keep = {wanted.path for wanted in self.wanted}
         removals = []
-        for directory in self._pruned_directories():
-            for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
-                path = os.path.join(directory, name)
-                if path not in keep and os.path.isfile(path) and bears(path, self.params["marker"]):
-                    removals.append(path)
+        for option in ("prune", "purge"):
+            for directory in self._directories(option):
+                for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
+                    path = os.path.join(directory, name)
+                    ours = option == "purge" or bears(path, self.params["marker"])
+                    if ours and path not in keep and os.path.isfile(path):
+                        removals.append(path)
         return removals
 
     def _unwatched(self, paths: list[str]) -> list[str]:
         """Of files that are not wanted any more, those in directories that the service does not watch by itself."""
         watched = {os.path.dirname(wanted.path) for wanted in self.wanted if wanted.watched}
+        watched.update(self._directories("purge"))  # the unit holds copies of these
         return [path for path in paths if os.path.dirname(path) not in watched]
 
     def _behind(self, state: _systemd.UnitState) -> tuple[bool, bool]:
@@ -497,7 +502,7 @@ class Transaction:
         if not service.runs_wanted_version(answer):
             return True, False
         paths = [wanted.path for wanted in self.wanted if not wanted.watched and wanted.path not in self.unit_files]
-        for directory in self._pruned_directories():
+        for directory in self._directories("prune"):
             paths += self._unwatched(
                 [entry.path for entry in os.scandir(directory)] if os.path.isdir(directory) else []
             )
@@ -565,7 +570,7 @@ class Transaction:
         created: list[str] = []
         touched: list[str] = []
         try:
-            for directory in self._pruned_directories():
+            for directory in self._directories("prune"):
                 created += make_directory(directory, 0o755)
             for change in changes:
                 created += make_directory(os.path.dirname(change.path), 0o700 if change.secret else 0o755)
@@ -648,11 +653,11 @@ def _mode(name: str, text: str) -> int:
     return mode
 
 
-def _diff(change: Wanted | None, found: Found | None, path: str = "") -> dict[str, str]:
+def _diff(change: Wanted | None, found: Found | None, path: str = "", secret: bool = False) -> dict[str, str]:
     path = change.path if change else path
-    if change and change.secret:
-        before = "" if found is None else "(secret)\n"
-        after = "(secret, differs)\n" if found else "(secret)\n"
+    if secret or (change and change.secret):
+        before = "(secret)\n" if found else ""
+        after = ("(secret, differs)\n" if found else "(secret)\n") if change else ""
     else:
         before = found.content.decode("utf-8", "replace") if found else ""
         if found and found.link:

@@ -15,8 +15,8 @@ description:
     one by one, each atomically, and the service is reloaded or restarted. Its own metrics have to prove that it took
     them. When anything refuses, the old files are put back, the service is brought back to them, and the module fails
     with the cause.
-  - A run that finds nothing to do starts no checking tool and writes nothing. It still asks the service whether it runs the
-    wanted version and has loaded what lies on disk, because an earlier run may have been interrupted.
+  - A run that finds nothing to do starts no checking tool and writes nothing. It still asks the service whether it runs
+    the wanted version and has loaded what lies on disk, because an earlier run may have been interrupted.
   - Contents are strings. A role renders them with P(ansible.builtin.template#lookup).
 author: redisops.monitoring contributors (@redisops)
 attributes:
@@ -83,6 +83,13 @@ options:
     description:
       - Directories below O(path) that belong to the service. They are created when missing.
       - Files in them that bear the O(marker) and are not listed are removed. Files of others stay.
+    type: list
+    elements: str
+    default: []
+  purge:
+    description:
+      - Directories below O(path) that hold nothing but O(secrets). Every other file in them is removed.
+      - A secret that is no longer used then does not stay on the host.
     type: list
     elements: str
     default: []
@@ -220,7 +227,7 @@ written:
   elements: str
   returned: success
 removed:
-  description: Files removed from the directories in O(prune).
+  description: Files removed from the directories in O(prune) and O(purge).
   type: list
   elements: str
   returned: success
@@ -276,6 +283,7 @@ def main():
                 options=dict(path=name, content=dict(type="str", required=True, no_log=True)),
             ),
             prune=dict(type="list", elements="str", default=[]),
+            purge=dict(type="list", elements="str", default=[]),
             marker=dict(type="str", default="Managed by redisops.monitoring"),
             checks=dict(type="list", elements="list", default=[]),
             certificates=dict(

@@ -304,6 +304,16 @@ def test_prune_takes_ours_and_leaves_theirs(run, service):
     assert not run()["changed"]
 
 
+def test_secret_that_is_no_longer_used_goes(run, service):
+    settled(run, service)
+    (service.conf.parent / "credentials" / "old").write_text(SECRET)
+    assert not run()["changed"]
+    result = run(purge=["credentials"])
+    assert result["removed"] == [str(service.conf.parent / "credentials" / "old")] and service.calls == []
+    assert result["diff"][0]["before"] == "(secret)\n"
+    assert [path.name for path in (service.conf.parent / "credentials").iterdir()] == ["password"]
+
+
 def test_interrupted_switch_is_swept_and_completed(run, service, args):
     settled(run, service)
     leftover = service.conf.parent / ".redisops-abc"
