@@ -1,6 +1,9 @@
 #!/bin/sh
-# Makes one Redis Cluster of the nodes named as arguments, unless they are one; REDISCLI_AUTH holds admin_user's password.
+# Makes one Redis Cluster of the nodes named as arguments, unless they are one. Runs on one of them, as root.
 set -eu
+# From the node's own file: sudo would log what Ansible hands over in the environment.
+REDISCLI_AUTH=$(sed -n 's/^masterauth //p' /etc/redis/redis.conf)
+export REDISCLI_AUTH
 tls="--tls --cacert /etc/redis/tls/ca.crt --cert /etc/redis/tls/server.crt --key /etc/redis/tls/server.key"
 cli() {
     node=$1
