@@ -1,0 +1,191 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The example inventories work: the static one, and the EC2 one against moto on loopback with the documented policy."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+from ansible_collections.redisops.monitoring.plugins.filter.scrape_targets import scrape_targets
+from moto.server import ThreadedMotoServer
+
+ROOT = Path(__file__).resolve().parents[2]
+INVENTORIES = ROOT / "inventories"
+ADMIN = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+POLICY = json.loads(re.search(r"```json\n(.*?)```", (ROOT / "docs" / "iam-inventory.md").read_text(), re.DOTALL)[1])
+
+
+def ansible_inventory(source, *arguments, **environment):
+    return subprocess.run(
+        [Path(sys.executable).with_name("ansible-inventory"), "-i", source, *arguments],
+        cwd=ROOT,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def groups_of(result):
+    assert result.returncode == 0, result.stderr
+    listed = json.loads(result.stdout)
+    return {name: listed.get(name, {}).get("hosts", []) for name in ("redis", "monitoring")}
+
+
+@pytest.fixture(scope="module")
+def moto():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def aws(moto):
+    """Two Redis nodes of one name, a monitoring host, a node of another cluster; and a user with the policy."""
+    ec2 = boto3.client("ec2", endpoint_url=moto, **ADMIN)
+    for name, role, cluster in (
+        ("redis-node", "redis", "redis-prod"),
+        ("redis-node", "redis", "redis-prod"),
+        ("prometheus-grafana", "monitoring", "redis-prod"),
+        ("other", "redis", "redis-test"),
+    ):
+        tags = {"Name": name, "Role": role, "Cluster": cluster, "Environment": "production"}
+        ec2.run_instances(
+            ImageId="ami-00000000000000001",
+            InstanceType="r6g.large",
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[
+                {"ResourceType": "instance", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+            ],
+        )
+    iam = boto3.client("iam", endpoint_url=moto, **ADMIN)
+    keys = {}
+    for user in ("inventory", "nobody"):
+        iam.create_user(UserName=user)
+        keys[user] = credentials(iam.create_access_key(UserName=user)["AccessKey"])
+    iam.put_user_policy(UserName="inventory", PolicyName="inventory", PolicyDocument=json.dumps(POLICY))
+    ask_iam_after(moto, "0")
+    yield {"AWS_ENDPOINT_URL": moto, "AWS_MAX_ATTEMPTS": "1", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}, keys
+    ask_iam_after(moto, "inf")
+
+
+def credentials(key):
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+def ask_iam_after(moto, calls):
+    """moto lets anybody do anything until it is told to look at policies."""
+    request = urllib.request.Request(
+        f"{moto}/moto-api/reset-auth", data=calls.encode(), headers={"Content-Type": "text/plain"}, method="POST"
+    )
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
+
+
+def test_static():
+    assert groups_of(ansible_inventory(INVENTORIES / "static", "--list")) == {
+        "redis": ["redis-node-1a", "redis-node-1b", "redis-node-1c"],
+        "monitoring": ["prometheus-grafana"],
+    }
+
+
+def test_ec2(aws):
+    environment, keys = aws
+    result = ansible_inventory(INVENTORIES / "aws_ec2", "--list", **environment, **keys["inventory"])
+    groups = groups_of(result)
+    # Two instances of one name are two hosts, and the other cluster is none of ours.
+    assert len(groups["redis"]) == 2
+    assert all(re.fullmatch(r"redis-node_i-[0-9a-f]+", name) for name in groups["redis"])
+    [monitoring] = groups["monitoring"]
+    assert monitoring.startswith("prometheus-grafana_i-")
+
+    hostvars = {
+        name: {key: plain(value) for key, value in variables.items()}
+        for name, variables in json.loads(result.stdout)["_meta"]["hostvars"].items()
+    }
+    targets = scrape_targets(
+        groups["redis"], hostvars, tag_labels={"cluster": "Cluster", "node": "Name"}, min_targets=2
+    )
+    for group in targets:
+        name = f"redis-node_{group['labels']['instance_id']}"
+        assert group["labels"]["cluster"] == "redis-prod"
+        assert group["labels"]["node"] == "redis-node"
+        assert group["targets"] == [f"{hostvars[name]['ansible_host']}:9121"]
+        assert hostvars[name]["ansible_host"] == hostvars[name]["private_ip_address"]
+
+
+def plain(value):
+    """As a playbook sees it: ansible-inventory marks values from outside."""
+    if isinstance(value, dict):
+        return value["__ansible_unsafe"] if "__ansible_unsafe" in value else {k: plain(v) for k, v in value.items()}
+    return [plain(entry) for entry in value] if isinstance(value, list) else value
+
+
+NO_RIGHT = "not authorized to perform: ec2:DescribeInstances"
+NO_ANSWER = "Could not connect to the endpoint URL"
+
+
+@pytest.mark.parametrize(
+    ("user", "endpoint", "cause"), [("nobody", None, NO_RIGHT), ("inventory", "http://127.0.0.1:9", NO_ANSWER)]
+)
+@pytest.mark.parametrize("unparsed_is_failed", [True, False])
+def test_ec2_that_fails(aws, user, endpoint, cause, unparsed_is_failed):
+    """The trap that docs/iam-inventory.md tells of, and the way out."""
+    environment, keys = aws
+    environment = {**environment, **keys[user], "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": str(unparsed_is_failed)}
+    if endpoint:
+        environment["AWS_ENDPOINT_URL"] = endpoint
+    result = ansible_inventory(INVENTORIES / "aws_ec2", "--list", **environment)
+    assert cause in result.stderr
+    if unparsed_is_failed:
+        assert result.returncode != 0
+    else:
+        assert groups_of(result) == {"redis": [], "monitoring": []}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(INVENTORIES.rglob("group_vars/**/*.yml")), ids=lambda path: str(path.relative_to(INVENTORIES))
+)
+def test_group_vars(path):
+    """Every variable is one of a role's, and no secret is written down."""
+    for name, value in flat(yaml.safe_load(path.read_text())):
+        if re.search("password|secret|token", name) or name.startswith("prometheus_web_users."):
+            assert re.fullmatch(r"\{\{ vault_\w+ \}\}", value), name
+            example = path.parents[1] if path.parent.name == "all" else path.parent
+            assert value[3:-3] in yaml.safe_load((example / "all" / "vault.yml.example").read_text())
+        role = next(
+            (
+                role
+                for role in (ROOT / "roles").glob("*/meta/argument_specs.yml")
+                if name.startswith(role.parents[1].name)
+            ),
+            None,
+        )
+        if role:
+            options = yaml.safe_load(role.read_text())["argument_specs"]["main"]["options"]
+            assert name.partition(".")[0] in options
+
+
+def flat(variables, prefix=""):
+    for name, value in variables.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
