@@ -79,6 +79,14 @@ class RedisProblem(Exception):
         super().__init__("Redis at %s: %s; %s" % (target.url, text, cure.format(**facts)))
 
 
+class ExplainedProblem(RedisProblem):
+    """A problem with a line of advice behind it."""
+
+    def __init__(self, problem, advice):
+        self.cause = problem.cause
+        Exception.__init__(self, "%s: %s" % (problem, advice))
+
+
 class ReplyError(Exception):
     """An error that Redis answered to one command."""
 
