@@ -525,11 +525,23 @@ class Transaction:
                 self._missing_or_refused(f"LoadCredential={name}: {path} is not on this host", False)
         if not self.params["checks"]:
             return
-        with tempfile.TemporaryDirectory(dir=self.module.tmpdir) as temporary:
+        with tempfile.TemporaryDirectory(prefix="redisops-") as temporary:
             stage = Stage(temporary, self.root, self.params["unit"] or "")
             stage.fill(self.wanted, removals, credentials)
+            missing = []
             for check in self.params["checks"]:
-                self._run_check(stage, [stage.expand(argument) for argument in check])
+                if self._has(check[0]):
+                    self._run_check(stage, [stage.expand(argument) for argument in check])
+                elif self.module.check_mode:
+                    missing.append(os.path.basename(check[0]))
+                else:
+                    raise Refused(f"{check[0]}, which checks the files, is not on this host; nothing was changed")
+            if missing:
+                names = " and ".join(dict.fromkeys(missing))
+                self.module.warn(f"check mode: not installed yet, so the files were not checked with it: {names}")
+
+    def _has(self, program: str) -> bool:
+        return os.access(program, os.X_OK) or bool(self.module.get_bin_path(program))
 
     def _missing_or_refused(self, problem: str, complete: bool) -> None:
         """In check mode, what an earlier task would have put there may be missing."""
@@ -546,11 +558,6 @@ class Transaction:
 
     def _run_check(self, stage: Stage, argv: list[str]) -> None:
         tool = os.path.basename(argv[0])
-        if not os.access(argv[0], os.X_OK) and not self.module.get_bin_path(argv[0]):
-            if self.module.check_mode:
-                self.module.warn(f"check mode: {tool} is not installed yet, so the files were not checked with it")
-                return
-            raise Refused(f"{argv[0]}, which checks the files, is not on this host; nothing was changed")
         rc, out, err = self.module.run_command(argv, environ_update={"LC_ALL": "C"})
         if rc != 0:
             what = " ".join([tool, *[argument for argument in argv[1:3] if not argument.startswith("-")]])

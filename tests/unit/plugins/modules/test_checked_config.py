@@ -384,7 +384,7 @@ def test_files_of_others_are_part_of_the_check(run, service):
 def test_check_mode_on_a_blank_host(run, service, args):
     result = run(check=True, checks=[["/opt/app/apptool", "{dir}"]])
     assert result["changed"] and result["restart_required"]
-    assert "apptool is not installed yet" in json.dumps(result["warnings"])
+    assert "not checked with it: apptool" in json.dumps(result["warnings"])
     assert not service.conf.parent.exists() and service.calls == []
 
 
