@@ -18,6 +18,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,7 +30,7 @@ import podman
 import servers
 from common import ENVIRONMENT, LABS, MIRROR, ROOT, LabError, run, say, write
 
-SSH_SECONDS = 60
+WAIT_SECONDS = 60
 MIRROR_PORT = 8080
 MOTO_PORT = 5000
 
@@ -123,8 +124,9 @@ def up(name: str, redis: int, monitoring: int, with_aws: bool) -> None:
     for host, about in lab["hosts"].items():
         podman.container_up(name, host, about["address"], tag, directory / "ssh/hosts" / host, existing)
     start_servers(lab, directory)
-    wait_for_ssh(lab)
+    wait_for(lab, lab["hosts"], 22)
     prepare(lab, directory)
+    wait_for(lab, [host for host, about in lab["hosts"].items() if about["role"] == "redis"], 6379)
     say(f"{name} is up after {time.monotonic() - started:.0f} s: {directory}/inventory")
 
 
@@ -143,12 +145,13 @@ def start_servers(lab: dict, directory: Path) -> None:
         aws.seed(lab["aws"]["endpoint_url"], lab["subnet"], lab["hosts"], directory / "ssh/id_ed25519.pub")
 
 
-def wait_for_ssh(lab: dict) -> None:
-    deadline = time.monotonic() + SSH_SECONDS
-    for host, about in lab["hosts"].items():
-        while not servers.listens(about["address"], 22):
+def wait_for(lab: dict, names: Iterable[str], port: int) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    for name in names:
+        address = lab["hosts"][name]["address"]
+        while not servers.listens(address, port):
             if time.monotonic() > deadline:
-                raise LabError(f"{host} ({about['address']}): no SSH after {SSH_SECONDS} s: see README.md, Debugging")
+                raise LabError(f"{name}: no answer from {address}:{port} for {WAIT_SECONDS} s: see tests/lab/README.md")
             time.sleep(0.2)
 
 
@@ -274,6 +277,11 @@ def main() -> int:
         if asked.command == "demo-info":
             demo.show(load(asked.name), asked.name)
             return 0
+        if os.geteuid() != 0:
+            raise LabError(
+                "the hosts are reached by address, and an unprivileged user's containers have none that this machine"
+                " can reach: start it with sudo"
+            )
         with alone():
             if asked.command == "up":
                 up(asked.name, asked.redis, asked.monitoring, asked.aws)
@@ -282,6 +290,9 @@ def main() -> int:
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"lab: interrupted: start it again, or end it with lab.py down {asked.name}", file=sys.stderr)
+        return 130
     return 0
 
 
