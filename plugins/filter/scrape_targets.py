@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
+import ansible.template
 from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 from ansible_collections.redisops.monitoring.plugins.plugin_utils import _scrape_targets
 
-try:
-    from ansible.template import trust_as_template  # noqa: F401
+if hasattr(ansible.template, "trust_as_template"):
 
     def untrusted(value):
         """Since ansible-core 2.19 no string that a filter returns is taken for a template."""
         return value
-except ImportError:
+else:
     # Before, a tag with the value "{{ lookup('pipe', ...) }}" would be run once the result is stored and used again.
     from ansible.utils.unsafe_proxy import wrap_var as untrusted
 

@@ -512,7 +512,7 @@ def test_strings_are_plain():
     options = DataLoader().load(json.dumps({"labels": {"team": "storage"}, "tag_labels": {"cluster": "Cluster"}}))
     groups, *_left_out = plugin._scrape_targets.scrape_targets(list(hostvars), hostvars, meta_labels=True, **options)
     for group in groups:
-        assert all(type(text) is str for text in [*group["targets"], *group["labels"], *group["labels"].values()])
+        assert {type(text) for text in [*group["targets"], *group["labels"], *group["labels"].values()]} == {str}
     assert yaml.safe_load(yaml.safe_dump(groups)) == groups
 
 
