@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes roles/<role>/README.md from the role's argument specs; --check only tells which are not current.
 
-An example comes from roles/<role>/meta/example.yml where there is one, else from the required options.
+An example comes from roles/<role>/meta/example.yml where there is one, else from the playbook that uses the role.
 """
 
 from __future__ import annotations
@@ -126,11 +126,21 @@ def example(role, fqcn, options):
     given = role / "meta" / "example.yml"
     if given.exists():
         return given.read_text().strip().removeprefix("---").strip()
-    variables = [f"    {name}: ...  # {type_of(option)}" for name, option in options.items() if option.get("required")]
-    return "\n".join(
-        [f"- name: {fqcn}", "  hosts: all", "  become: true", *(["  vars:", *variables] if variables else [])]
-        + ["  roles:", f"    - role: {fqcn}"]
-    )
+    play = next((play for play in plays() if fqcn in roles_of(play)), {})
+    lines = [f"- name: {play.get('name', role.name)}", f"  hosts: {play.get('hosts', 'all')}"]
+    lines += ["  become: true"] if play.get("become") else []
+    required = [f"    {name}: ...  # {type_of(option)}" for name, option in options.items() if option.get("required")]
+    lines += ["  vars:", *required] if required else []
+    return "\n".join([*lines, "  roles:", f"    - role: {fqcn}"])
+
+
+def plays():
+    for path in sorted((ROOT / "playbooks").glob("*.yml")):
+        yield from yaml.safe_load(path.read_text())
+
+
+def roles_of(play):
+    return [role if isinstance(role, str) else role.get("role") for role in play.get("roles") or []]
 
 
 def readme(role):
