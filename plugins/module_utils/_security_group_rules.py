@@ -263,6 +263,8 @@ def _refuse_world(where: str, key: Key) -> None:
 def check_target(params: dict) -> None:
     """Validate the options that say which group and whose rules."""
     group_id, group_name, owner = params["group_id"], params["group_name"], params["owner"]
+    if group_id is None and group_name is None:
+        raise RuleError("group_id or group_name is required, and both are null")
     match = GROUP_ID.fullmatch(group_id or group_name or "")
     if group_id is not None and (not match or match["account"]):
         raise RuleError(f"group_id {group_id!r} is not like sg-0123456789abcdef0")

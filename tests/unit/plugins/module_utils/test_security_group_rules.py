@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.redisops.monitoring.plugins.module_utils import _security_group_rules as sgr
 
 GROUP = "sg-0123456789abcdef0"
