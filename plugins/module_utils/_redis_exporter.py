@@ -81,6 +81,10 @@ class BadInput(Exception):
 class Unreachable(Exception):
     """The exporter's port does not answer (yet)."""
 
+    def __init__(self, text, final=False):
+        super().__init__(text)
+        self.final = final  # waiting does not mend it
+
 
 # ------------------------------------------------------------------------------------------------ settings
 
@@ -320,7 +324,7 @@ def fetch(url, server_cert_file="", cert_file="", key_file="", username="", pass
     try:
         connection.connect()
         if parts.scheme == "https" and connection.sock.getpeercert(binary_form=True) != _first_der(server_cert_file):
-            raise Unreachable("it shows another certificate than %s" % server_cert_file)
+            raise Unreachable("it shows another certificate than %s" % server_cert_file, final=True)
         connection.request("GET", parts.path, headers=headers)
         response = connection.getresponse()
         body = response.read().decode("utf-8", "replace")
@@ -332,6 +336,8 @@ def fetch(url, server_cert_file="", cert_file="", key_file="", username="", pass
         raise Unreachable(getattr(err, "strerror", None) or "the connection breaks off") from None
     finally:
         connection.close()
+    if response.status == 401:
+        raise Unreachable("it refuses redis_exporter_web_username and redis_exporter_web_password", final=True)
     if response.status != 200:
         raise Unreachable("HTTP status %d" % response.status)
     return body

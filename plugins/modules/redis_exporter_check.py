@@ -471,16 +471,16 @@ class Check:
                     "redis_exporter_skip_tls_verification: anyone between exporter and Redis can take the password; "
                     "give Redis' certificate the SAN %s, or set redis_exporter_tls_server_name" % target.verified_name
                 )
-        elif self.params["redis_password"]:
-            self.module.warn(
-                "redis_exporter_redis_addr: over %s:// the password crosses in clear text; write rediss:// with a TLS "
-                "port" % self.scheme
-            )
         if self.params["acl_managed"]:
             with _redis.Client(self.target(admin=True)) as client:
                 client.check("ACL", "GETUSER", self.params["redis_user"])
         else:
             self.try_account(target)
+        if not target.tls and self.params["redis_password"]:
+            self.module.warn(
+                "redis_exporter_redis_addr: over %s:// the password crosses in clear text; write rediss:// with a TLS "
+                "port" % self.scheme
+            )
         shown = _redis.server_certificate(target) if target.tls else None
         if shown:
             self.warn_of_expiry(shown, "of Redis at %s" % target.url)
@@ -552,7 +552,7 @@ class Check:
         except _redis_exporter.Unreachable as err:
             state = _systemd.unit_state(self.module, self.params["unit"])
             if state.active:
-                return "it runs but does not answer: %s" % err, False
+                return "it runs but gives no metrics: %s" % err, err.final
             if not state.found:
                 return "there is no unit %s; run the role first" % state.unit, True
             if state.active_state == "activating" and state.sub_state == "start":

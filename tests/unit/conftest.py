@@ -31,7 +31,7 @@ class Pki:
         self.directory = directory
         self._authorities = {}
 
-    def ca(self, name="ca", days=30):
+    def ca(self, name="ca", days=90):
         from cryptography import x509
 
         if name not in self._authorities:
@@ -44,7 +44,7 @@ class Pki:
             self._authorities[name] = (certificate, key, self._write(name, certificate))
         return self._authorities[name][2]
 
-    def issue(self, name, sans=("127.0.0.1", "localhost"), ca="ca", days=30, usage="both"):
+    def issue(self, name, sans=("127.0.0.1", "localhost"), ca="ca", days=90, usage="both"):
         from cryptography import x509
 
         self.ca(ca)

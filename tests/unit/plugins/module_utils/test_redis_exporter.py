@@ -148,7 +148,12 @@ def test_too_old():
 
 @pytest.mark.parametrize(
     ("wanted", "logs"),
-    [({"debug": True}, True), ({"debug": False}, False), ({"log-level": "DEBUG"}, True), ({"log-level": "info"}, False)],
+    [
+        ({"debug": True}, True),
+        ({"debug": False}, False),
+        ({"log-level": "DEBUG"}, True),
+        ({"log-level": "info"}, False),
+    ],
 )
 def test_levels_that_log_the_password(wanted, logs):
     found, _warnings = exporter.resolve_flags("1.88.0", DEFAULTS, wanted, SINCE, "1.88.0")
@@ -253,10 +258,10 @@ def test_metrics(text, up, version, runs):
 @pytest.mark.parametrize(
     ("result", "status", "journal", "words"),
     [
-        ("exit-code", 2, "flag provided but not defined: -skip-verify\nUsage: (default \"canary\")", "skip-verify"),
+        ("exit-code", 2, 'flag provided but not defined: -skip-verify\nUsage: (default "canary")', "skip-verify"),
         ("exit-code", 2, 'invalid boolean value "x" for -is-cluster: parse error', "is-cluster"),
-        ("exit-code", 1, "level=fatal msg=\"open /etc/x.key: no such file or directory\"", "/etc/x.key"),
-        ("exit-code", 1, "open /run/credentials/redis_exporter.service/redis_pwd.json: permission denied", "make-rshared"),
+        ("exit-code", 1, 'level=fatal msg="open /etc/x.key: no such file or directory"', "/etc/x.key"),
+        ("exit-code", 1, "open /run/credentials/x.service/pwd: permission denied", "make-rshared"),
         ("exit-code", 1, "listen tcp 10.0.1.102:9121: bind: address already in use", "port"),
         ("exit-code", 1, "listen tcp 10.0.1.103:9121: bind: cannot assign requested address", "listen_address"),
         ("exit-code", 203, "", "architecture"),
