@@ -425,10 +425,11 @@ class Transaction:
             restart = state.active and (
                 bool(stale) or any(change.secret or change.path in self.unit_files for change in changes)
             )
-            unwatched = [change for change in changes if not change.watched] or self._unwatched(removals)
-            reload = state.active and not restart and bool(unwatched)
-            if state.active and not restart and not reload:
-                restart, reload = self._behind(state)
+            reload = any(not change.watched for change in changes) or bool(self._unwatched(removals))
+            if state.active and not restart:
+                restart, behind = self._behind(wait=not reload)
+                reload = reload or behind
+            reload = reload and state.active and not restart
 
         may_restart = self.params["restart"]
         result: dict[str, t.Any] = {
@@ -485,18 +486,18 @@ class Transaction:
         watched.update(self._directories("purge"))  # the unit holds copies of these
         return [path for path in paths if os.path.dirname(path) not in watched]
 
-    def _behind(self, state: _systemd.UnitState) -> tuple[bool, bool]:
-        """Whether the running service has to be restarted or reloaded though no file differs from what is wanted.
+    def _behind(self, wait: bool) -> tuple[bool, bool]:
+        """Whether the running service has to be restarted or reloaded even if no file differs from what is wanted.
 
-        An earlier run may have ended between the switch and the reload, or somebody edited a file of ours and
-        put it back.
+        Its binary may be another one by now, an earlier run may have ended between the switch and the reload, or
+        somebody edited a file of ours and put it back.
         """
         service = t.cast(Service, self.service)
         answer = None
         with contextlib.suppress(Refused):
             answer = service.ask()
         if answer is None or not (answer.loaded or answer.loaded_at):  # started a moment ago, or out of order
-            if self.module.check_mode:
+            if self.module.check_mode or not wait:
                 return False, False
             answer = service.wait_until_up(time.time() - 30, check_version=False)
         if not service.runs_wanted_version(answer):
@@ -646,6 +647,8 @@ class Transaction:
             elif touched:
                 service.reload()
         except Refused as err:
+            if not touched:  # what made the restart fail is still there
+                return f"{files} and {service.unit} is down"
             return f"{files}, but {service.unit} does not run with them either: {err}"
         return f"{files} and {service.unit} runs with them"
 

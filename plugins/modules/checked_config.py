@@ -137,7 +137,7 @@ options:
     type: str
   inputs:
     description:
-      - Further paths the unit was started from, such as the link to its binary. The unit's own file, its drop-ins and
+      - Further paths the unit was started from, such as its binary. The unit's own file, its drop-ins and
         the sources of its C(LoadCredential=) are known.
       - When one of them is newer than the running process, the unit is restarted.
     type: list
@@ -213,7 +213,7 @@ EXAMPLES = r"""
       - [/opt/alertmanager/current/amtool, check-config, "{dir}/alertmanager.yml"]
     unit: alertmanager.service
     inputs:
-      - /opt/alertmanager/current
+      - /opt/alertmanager/current/alertmanager
     service:
       metrics_url: http://127.0.0.1:9093/metrics
       metrics_prefix: alertmanager

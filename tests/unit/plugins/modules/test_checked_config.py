@@ -355,6 +355,21 @@ def test_other_version_running_restarts(run, service):
     assert run()["restarted"]
 
 
+def test_other_version_and_changed_file_is_one_restart(run, service, args):
+    settled(run, service)
+    service.version = "1.2.2"
+    result = run(files=with_conf(args, "other\n"))
+    assert result["restarted"] and not result["reloaded"] and service.calls == ["reset-failed", "restart"]
+
+
+def test_deaf_service_with_a_changed_file_is_reloaded_without_waiting_first(run, service, args):
+    settled(run, service)
+    args["service"]["metrics_url"] = "http://127.0.0.1:1/metrics"
+    began = time.monotonic()
+    assert "did not prove the reload" in run(files=with_conf(args, "other\n"))["msg"]
+    assert time.monotonic() - began < 5
+
+
 def test_without_restart_it_says_so_and_leaves_the_service(run, service):
     result = run(restart=False)
     assert result["restart_required"] and not result["restarted"] and not service.active
@@ -463,7 +478,9 @@ def test_binary_that_does_not_start_is_named(run, service, args):
     settled(run, service)
     service.binary.write_text("crash")
     result = run()
-    assert "opening storage failed; no file was changed, but app.service does not run" in result["msg"]
+    assert result["msg"] == (
+        "app.service ended after its start: opening storage failed; no file was changed and app.service is down"
+    )
 
 
 def test_wrong_version_after_restart(run, service, args):
