@@ -22,7 +22,10 @@ TAG_LABELS = {"cluster": "Cluster", "environment": "Environment", "role": "Role"
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 NOT_IN_LABEL_NAME = re.compile(r"[^a-zA-Z0-9_]")
-HOST_NAME = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9._-]*[a-zA-Z0-9_])?\.?")
+OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+IPV4 = re.compile(rf"{OCTET}(?:\.{OCTET}){{3}}")
+# The last part is no number: 10.0.0.300 is a slip, not a name.
+HOST_NAME = re.compile(r"(?:[a-zA-Z0-9_][a-zA-Z0-9_-]*\.)*(?![0-9]+\.?$)[a-zA-Z0-9_][a-zA-Z0-9_-]*\.?")
 DIGITS = re.compile(r"[0-9]+")
 MOST_NAMED = 5  # hosts that an error names before it only counts
 
@@ -277,15 +280,15 @@ def _listed(values):
 
 
 def _url_host(name, where):
+    text = str.__str__(where) if isinstance(where, str) else ""
+    if IPV4.fullmatch(text) or HOST_NAME.fullmatch(text):
+        return text
     try:
-        ip = ipaddress.ip_address(_text(where).strip("[]"))
-    except (TypeError, ValueError):
-        if isinstance(where, str) and HOST_NAME.fullmatch(where):
-            return str.__str__(where)
+        return f"[{ipaddress.IPv6Address(text.strip('[]'))}]"
+    except ValueError:
         raise ValueError(
             f"the host {name} has the address {where!r}, which is no IP address and no host name: set ansible_host"
         ) from None
-    return f"[{ip}]" if ip.version == 6 else str(ip)
 
 
 def _natural(text):

@@ -51,13 +51,13 @@ def hosts(count):
 
 
 def best(function, turns=TURNS):
-    """The shortest of some turns: what else the machine does can only add."""
+    """The least processor time of some turns, so that it matters little what else the machine does."""
     seconds = []
     for _turn in range(turns):
         gc.collect()
-        start = time.perf_counter()
+        start = time.process_time()
         function()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return min(seconds)
 
 
