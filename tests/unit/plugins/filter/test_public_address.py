@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.redisops.monitoring.plugins.filter.public_address import public_address
 
 
