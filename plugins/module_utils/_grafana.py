@@ -98,8 +98,8 @@ def refuse_credentials(module, option):
     if not held:
         return
     # Hide it in what Ansible shows of this run, the invocation included.
-    for part in held.group(1).split(":", 1):
-        module.no_log_values.update(one for one in (part, urllib.parse.unquote(part)) if one)
+    secret = held.group(1).partition(":")[2] or held.group(1)
+    module.no_log_values.update((secret, urllib.parse.unquote(secret)))
     cures = {
         "url": "use url_username and url_password, or token",
         "ds_url": "every viewer could read it; use basic_auth_user and secure_json_data.basicAuthPassword",

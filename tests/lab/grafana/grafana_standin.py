@@ -171,7 +171,7 @@ class Store:
 
 
 def hash_password(password, salt):
-    return hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), 10000).hex()
+    return hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), 1000).hex()
 
 
 def hash_token(token):

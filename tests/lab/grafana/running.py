@@ -103,7 +103,8 @@ class Backend:
 
     def __init__(self, password=None, tls=None, answer=None):
         self.password, self.seen = password, []
-        good = answer or json.dumps({"status": "success", "data": {"resultType": "scalar", "result": [0, "1"]}})
+        scalar = {"status": "success", "data": {"resultType": "scalar", "result": [0, "1"]}}
+        self.good = answer or json.dumps(scalar)
         backend = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -114,7 +115,7 @@ class Backend:
                 given = self.headers.get("Authorization", "")
                 backend.seen.append((self.path, given))
                 known = backend.password is None or given == backend.basic(backend.password)
-                body = (good if known else "Unauthorized").encode()
+                body = (backend.good if known else "Unauthorized").encode()
                 self.send_response(200 if known else 401)
                 self.send_header("Content-Type", "application/json" if known else "text/plain")
                 self.send_header("Content-Length", str(len(body)))
