@@ -549,7 +549,6 @@ class SecurityGroup:
                 if _code(again) not in RACES:
                     self._put_back(direction, old)
                 raise again
-        self.done.update({("+", want.key): sgr.added_line(want, self.names) for want in new})
         return removed
 
     def _authorize(self, direction, new, tags):
@@ -557,6 +556,10 @@ class SecurityGroup:
         if tags:
             request["TagSpecifications"] = sgr.tag_specifications(tags)
         answer = self._call(f"authorize_security_group_{direction}", **request)
+        for rule in new:
+            # A rule that is put back has not changed.
+            if self.done.pop(("-", rule.key), None) is None:
+                self.done["+", rule.key] = sgr.added_line(rule, self.names)
         self.descriptions.update({rule.key: rule.description or "" for rule in new})
         created = [self._rule(item) for item in answer.get("SecurityGroupRules") or ()]
         if {rule.key for rule in created} >= {rule.key for rule in new}:
@@ -573,10 +576,8 @@ class SecurityGroup:
             try:
                 self._authorize(direction, rules, dict(tags))
             except (ClientError, BotoCoreError):
-                self.not_put_back += [sgr.removed_line(rule, self.names)[2:] for rule in rules]
-            else:
-                for rule in rules:
-                    del self.done["-", rule.key]
+                missing = [rule for rule in rules if ("-", rule.key) in self.done]
+                self.not_put_back += [sgr.removed_line(rule, self.names)[2:] for rule in missing]
         self.operation = operation
 
     def _revoke(self, direction, old):
