@@ -11,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 
 
 def public_address(answer: str) -> str:
-    """The address in *answer* as a CIDR of one host (/32, /128); AnsibleFilterError when it is not one public address."""
+    """The address in *answer* as a CIDR of one host (/32, /128); AnsibleFilterError when it is no public address."""
     text = str(answer).strip()
     shown = text if len(text) <= 40 else text[:40] + "..."
     try:
