@@ -113,7 +113,7 @@ class Installation:
         for binary in self.binaries:
             check_name("binaries", binary)
         self.root = os.path.normpath(params["root"] or f"/opt/{self.name}")
-        if not os.path.isabs(self.root) or self.root.strip("/") == "":
+        if not os.path.isabs(self.root) or self.root.strip("/") == "" or not self.root.isprintable():
             raise ReleaseError(f"root {self.root} is not usable: give the absolute path of a directory of its own")
         if self.keep < 1:
             raise ReleaseError(f"keep {self.keep} is too small: keep at least 1 version")

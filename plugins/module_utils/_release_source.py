@@ -48,11 +48,15 @@ CHECKSUM_LINE_BSD = re.compile(
 )
 
 
+def one_line(text):
+    return "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+
+
 class ReleaseError(Exception):
     """What is wrong, why, and what cures it: one printable line."""
 
     def __init__(self, message):
-        super().__init__("".join(char if char.isprintable() else "?" for char in " ".join(message.split())))
+        super().__init__(one_line(message))
 
 
 def reason(err):
@@ -258,7 +262,7 @@ class Checksum:
             try:
                 with open(self.location, "rb") as handle:
                     content = handle.read(MAX_CHECKSUM_FILE)
-            except OSError as err:
+            except (OSError, ValueError) as err:
                 raise ReleaseError(
                     f"cannot read the checksum file {self.location} ({reason(err)}): put it on the managed host first"
                 ) from err
@@ -597,5 +601,5 @@ class Source:
         try:
             with open(self.src, "rb") as handle:
                 yield from iter(lambda: handle.read(CHUNK), b"")
-        except OSError as err:
+        except (OSError, ValueError) as err:
             raise ReleaseError(f"cannot read src {self.src} ({reason(err)}): put it on the managed host first") from err

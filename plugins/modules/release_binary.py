@@ -253,6 +253,7 @@ from ansible_collections.redisops.monitoring.plugins.module_utils._release_sourc
     Source,
     is_url,
     mask_url,
+    one_line,
 )
 
 
@@ -288,7 +289,8 @@ def main():
         if params[option] and is_url(params[option]):
             module.params[option] = mask_url(params[option])
     module.no_log = False
-    module.log("state={state} name={name} version={version} root={root} url={url} src={src}".format(**module.params))
+    log = "state={state} name={name} version={version} root={root} url={url} src={src}".format(**module.params)
+    module.log(one_line(log))
     try:
         installation = Installation(params)
         if params["state"] == "absent":
@@ -297,7 +299,7 @@ def main():
             result = installation.present(Source(params), module.check_mode)
     except (OSError, ReleaseError) as err:
         cause = disk_error(err, installation.root) if isinstance(err, OSError) else err
-        module.fail_json(msg=str(ReleaseError(f"{params['name']} {params['version']}: {cause}")))
+        module.fail_json(msg=one_line(f"{params['name']} {params['version']}: {cause}"))
     module.exit_json(**result)
 
 

@@ -295,6 +295,7 @@ def test_first_installation(run, mirror, root):
         "after": "current: 1.0\nversions: 1.0\n",
     }
     assert [path for path, headers in mirror.requests] == ["/v1.0/sha256sums.txt", f"/v1.0/{NAME}.tar.gz"]
+    assert {headers["User-Agent"] for path, headers in mirror.requests} == {"ansible-httpget"}
     assert names(root) == [LOCK, "1.0", "current"]
     assert names(root / "1.0") == [MANIFEST, "tool", "toolctl"]
     assert os.readlink(root / "current") == "1.0"
@@ -1258,6 +1259,9 @@ def test_names_that_are_no_file_names(fail, from_src, option, bad, state):
         ({"root": "/"}, "root / is not usable"),
         ({"root": "//"}, "is not usable"),
         ({"root": "opt/tool"}, "root opt/tool is not usable"),
+        ({"root": "/opt/to\0ol"}, "root /opt/to?ol is not usable"),
+        ({"src": "/opt/to\0ol"}, "cannot read src /opt/to?ol"),
+        ({"checksum": "/opt/to\0ol"}, "cannot read the checksum file /opt/to?ol"),
         ({"keep": 0}, "keep 0 is too small"),
         ({"url": "http://127.0.0.1/x.tar.gz"}, "mutually exclusive"),
     ],
@@ -1374,6 +1378,12 @@ def test_everything_is_synced_before_it_is_switched_to(run, root, from_src, monk
     assert renamed == [str(root / "2.0"), str(root / "previous"), str(root / "current")]
     for path in renamed:
         assert events[events.index(("rename", path)) + 1] == ("fsync", str(root))
+
+    (root / "2.0/tool").write_bytes(b"evil")
+    events.clear()
+    run("2.0", **from_src("2"))
+    synced = [os.path.basename(path) for kind, path in events[: events.index(("rename", str(root / "2.0")))]]
+    assert {"tool", "toolctl", MANIFEST, "new", "twin"} <= set(synced)
 
 
 # --------------------------------------------------------------------------------------------------- interruption
@@ -1592,6 +1602,24 @@ def test_many_runs_that_install_and_remove(run, root, from_src):
     for version in "12":
         run(version, state="absent")
     assert not root.exists()
+
+
+def test_lock_that_was_removed_between_opening_and_taking_it(run, root, from_src, monkeypatch):
+    """The run before removed root; who locks the file that is gone locks nothing."""
+    run(**from_src())
+    flock, taken = fcntl.flock, []
+
+    def removed_first(handle, operation):
+        if not taken:
+            (root / LOCK).unlink()
+            (root / LOCK).touch(0o600)
+        taken.append(os.fstat(handle).st_ino)
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", removed_first)
+    assert run()["changed"] is False
+    assert len(taken) == 2
+    assert taken[1] == (root / LOCK).stat().st_ino
 
 
 def test_lock_held_for_ever(run, fail, root, from_src, monkeypatch):
