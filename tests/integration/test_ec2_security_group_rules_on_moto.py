@@ -692,6 +692,7 @@ def test_playbook_in_check_mode_prints_what_the_real_run_does(world, tmp_path):
         **CONNECTION,
         "endpoint_url": world.proxy.url,
         "group_name": "redis-sg",
+        "vpc_id": world.vpc,
         "owner": "us",
         "purge": "owned",
         "rules": [EXPORTER, {"ports": [22], "cidr_ip": ["198.51.100.7"], "rule_desc": "new"}],
