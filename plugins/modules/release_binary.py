@@ -65,7 +65,8 @@ options:
       - The archive is a C(tar), C(tar.gz), C(tar.xz), C(tar.bz2) or C(zip), or the program itself, also compressed.
         Its content tells which, not its name.
       - Redirects are followed, but not from V(https://) to V(http://).
-      - User, password and query of the URL are masked in everything that the module returns or logs.
+      - User, password and query of the URL are masked in what the module returns and logs. O(url_username) and
+        O(url_password) keep them out of it altogether.
       - Mutually exclusive with O(src).
     type: str
   src:
