@@ -78,13 +78,9 @@ class RedisProblem(Exception):
         cure = CAUSES[cause] if not target.admin else ADMIN_CURES.get(cause, CAUSES[cause])
         super().__init__("Redis at %s: %s; %s" % (target.url, text, cure.format(**facts)))
 
-
-class ExplainedProblem(RedisProblem):
-    """A problem with a line of advice behind it."""
-
-    def __init__(self, problem, advice):
-        self.cause = problem.cause
-        Exception.__init__(self, "%s: %s" % (problem, advice))
+    def add(self, advice):
+        """Put a line of advice behind the text."""
+        self.args = ("%s: %s" % (self, advice),)
 
 
 class ReplyError(Exception):

@@ -19,6 +19,7 @@ author: redisops.monitoring contributors (@redisops)
 attributes:
   check_mode:
     support: full
+    description: Connects, compares and changes nothing.
   diff_mode:
     support: full
     description: Passwords and their hashes never show.
@@ -30,6 +31,7 @@ attributes:
   platform:
     support: full
     platforms: posix
+    description: Any host with Python that reaches Redis.
 options:
   name:
     description: Name of the user.

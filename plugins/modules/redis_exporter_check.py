@@ -27,10 +27,11 @@ attributes:
     description: It changes nothing.
   idempotent:
     support: full
+    description: It changes nothing.
   platform:
     support: full
     platforms: posix
-    description: Linux with systemd.
+    description: Linux with systemd 247 or newer.
 options:
   check:
     description: What to look at.
@@ -58,12 +59,15 @@ options:
     description: Flags that are set unless O(flags) says otherwise. Versions that lack one run without it.
     type: dict
     default: {}
-  flags_since:
-    description: Every known flag and the version it came with.
+  known_flags:
+    description:
+      - Every known flag, with C(since), the version it came with, and C(type), which is V(bool), V(int), V(duration) or
+        V(str).
+      - Without it, O(flags) are taken as they are.
     type: dict
     default: {}
-  flags_known_to:
-    description: Newest version that O(flags_since) is complete for.
+  known_flags_to:
+    description: Newest version that O(known_flags) is complete for.
     type: str
     default: 1.88.0
   redis_addr:
@@ -290,8 +294,8 @@ class Check:
             params["version"],
             params["default_flags"],
             params["flags"],
-            params["flags_since"],
-            params["flags_known_to"],
+            params["known_flags"],
+            params["known_flags_to"],
         )
         self.scheme, self.host, self.port = _redis_exporter.parse_addr(params["redis_addr"])
         self.listen = _redis_exporter.listen_address(
@@ -375,7 +379,9 @@ class Check:
 
     def needs(self, flag, value, variable):
         if value:
-            self.needs_version(self.params["flags_since"].get(flag, _redis_exporter.FLOOR), variable)
+            self.needs_version(
+                self.params["known_flags"].get(flag, {"since": _redis_exporter.FLOOR})["since"], variable
+            )
 
     def needs_version(self, version, what):
         parse = _redis_exporter.parse_version
@@ -501,8 +507,7 @@ class Check:
                         self.module.warn("%s; without it there are no %s" % (problem, lost))
         except _redis.RedisProblem as err:
             if err.cause in ("wrongpass", "noperm") and self.params["acl_rules"]:
-                line = _redis.acl_line(target.user or "default", self.params["acl_rules"])
-                raise _redis.ExplainedProblem(err, line) from None
+                err.add(_redis.acl_line(target.user or "default", self.params["acl_rules"]))
             raise
 
     def target(self, admin=False):
@@ -655,8 +660,8 @@ def main():
             "inputs": {"type": "list", "elements": "path", "default": []},
             "flags": {"type": "dict", "default": {}},
             "default_flags": {"type": "dict", "default": {}},
-            "flags_since": {"type": "dict", "default": {}},
-            "flags_known_to": {"type": "str", "default": "1.88.0"},
+            "known_flags": {"type": "dict", "default": {}},
+            "known_flags_to": {"type": "str", "default": "1.88.0"},
             "redis_addr": {"type": "str", "required": True},
             "redis_user": text,
             "redis_password": secret,

@@ -78,7 +78,7 @@ def node(redis_server, pki, run_module, systemd):
         args = {
             "version": "1.86.0",
             "default_flags": VARS["__redis_exporter_default_flags"],
-            "flags_since": VARS["__redis_exporter_flags_since"],
+            "known_flags": VARS["__redis_exporter_known_flags"],
             "redis_addr": "rediss://127.0.0.1:%d" % server.port,
             "redis_user": "redis_exporter",
             "redis_password": PASSWORD,
@@ -156,6 +156,7 @@ def test_the_account_may_be_missing_when_the_role_makes_it(node):
         ({"listen_address": "192.0.2.77"}, ["192.0.2.77 is not an address of this host"]),
         ({"version": "latest"}, ["redis_exporter_version"]),
         ({"flags": {"skip-verify": True}}, ["has no flag skip-verify"]),
+        ({"flags": {"is-cluster": "yes"}}, ["is-cluster has to be true or false"]),
         ({"flags": {"debug": True}}, ["logs its Redis password"]),
         ({"version": "1.80.0", "web_username": "p", "web_password": WEB_PASSWORD}, ["1.80.2 or newer"]),
         ({"web_username": "p"}, ["belong together"]),
@@ -319,9 +320,11 @@ def exporter(*bodies, cert=None, client_ca=None, auth=None, status=200):
             server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def page(up=1, version="1.86.0", more=""):
@@ -355,6 +358,12 @@ def test_cluster_node_without_the_right_to_cluster_info(node):
         assert "+cluster|info" in str(node.run("health", port=port)["warnings"])
     with exporter(page(more="redis_cluster_enabled 1\nredis_cluster_state 1\n")) as port:
         assert "warnings" not in node.run("health", port=port)
+
+
+def test_without_a_table_flags_are_taken_as_they_are(node):
+    with exporter(page()) as port:
+        result = node.run("health", port=port, known_flags={}, default_flags={}, flags={"log-format": "json"})
+    assert result["flags"] == {"log-format": "json"}
 
 
 def test_another_namespace_and_path(node):
