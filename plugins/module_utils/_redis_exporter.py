@@ -117,36 +117,36 @@ def parse_addr(addr):
     return parts.scheme, host, port
 
 
-def resolve_flags(version, defaults, wanted, since, known_to):
+def resolve_flags(version, defaults, wanted, known, known_to):
     """Flags as strings, with warnings. A default that the version lacks is left out; a wanted one is an error."""
     number = parse_version(version)
     if number < parse_version(FLOOR):
         raise BadInput("redis_exporter_version: %s is too old; this role needs %s or newer" % (version, FLOOR))
     flags, warnings = {}, []
     for name, value in sorted(defaults.items()):
-        if number >= parse_version(since[name]):
-            flags[name] = flag_value(name, value)
+        if number >= parse_version(known[name]["since"]):
+            flags[name] = flag_value(name, value, known[name]["type"])
     for name, value in sorted(wanted.items()):
         name = name.lstrip("-")
         if name in RESERVED:
             raise BadInput("redis_exporter_flags: %s is set by %s" % (name, RESERVED[name]))
-        if name not in since:
+        if known and name not in known:
             if number[:2] <= parse_version(known_to)[:2]:
                 raise BadInput("redis_exporter_flags: redis_exporter %s has no flag %s; remove it" % (version, name))
             warnings.append(
                 "redis_exporter_flags: whether redis_exporter %s has the flag %s is not known here" % (version, name)
             )
-        elif number < parse_version(since[name]):
+        elif known and number < parse_version(known[name]["since"]):
             raise BadInput(
                 "redis_exporter_flags: %s came with redis_exporter %s, and redis_exporter_version is %s; "
-                "remove the flag or raise the version" % (name, since[name], version)
+                "remove the flag or raise the version" % (name, known[name]["since"], version)
             )
-        flags[name] = flag_value(name, value)
+        flags[name] = flag_value(name, value, known.get(name, {}).get("type", "str"))
     warnings.extend(_disclosures(flags, defaults))
-    if "disable-scrape-endpoint" in defaults and number < parse_version(since["disable-scrape-endpoint"]):
+    if "disable-scrape-endpoint" in defaults and "disable-scrape-endpoint" not in flags:
         warnings.append(
             "redis_exporter %s cannot switch off /scrape: whoever reaches its port can make it connect to other hosts; "
-            "set redis_exporter_version to %s or newer" % (version, since["disable-scrape-endpoint"])
+            "set redis_exporter_version to %s or newer" % (version, known["disable-scrape-endpoint"]["since"])
         )
     return flags, warnings
 
@@ -161,12 +161,19 @@ def _disclosures(flags, defaults):
             yield "redis_exporter_flags: %s: false %s%s" % (name, what, cure)
 
 
-def flag_value(name, value):
+FLAG_TYPES = {
+    "bool": (r"true|false", "true or false"),
+    "int": (r"-?\d+", "a whole number"),
+    "duration": (r"(\d+(\.\d+)?(ms|s|m|h))+", "a duration, such as 5s"),
+    "str": (r"[^\x00-\x1f]*", "one line of text"),
+}
+
+
+def flag_value(name, value, kind):
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    if value is None or isinstance(value, (list, dict)) or any(ord(char) < 32 for char in text):
-        raise BadInput(
-            "redis_exporter_flags: the value of %s has to be one line of text, a number or true/false" % name
-        )
+    pattern, what = FLAG_TYPES[kind]
+    if value is None or isinstance(value, (list, dict)) or not re.match(r"(?:%s)\Z" % pattern, text):
+        raise BadInput("redis_exporter_flags: the value of %s has to be %s" % (name, what))
     return text
 
 
@@ -365,6 +372,7 @@ _FLAG_ERRORS = (
     re.compile(r"flag needs an argument: -{1,2}([\w.-]+)"),
     re.compile(r"invalid (?:boolean )?value .* for (?:flag )?-{1,2}([\w.-]+): "),
 )
+_VALUE_ERROR = re.compile(r"[Cc]ouldn't parse (check-[a-z-]+|count-keys|connection timeout)")
 _FILE_ERROR = re.compile(r"\b(?:open|stat|read) (/[^:\s]+): (no such file or directory|permission denied)")
 
 
@@ -374,6 +382,9 @@ def why_ended(result, exit_status, journal):
         found = pattern.findall(journal)
         if found and exit_status == 2:
             return "it does not take the flag %s (exit status 2); correct redis_exporter_flags" % found[-1]
+    found = _VALUE_ERROR.findall(journal)
+    if found:
+        return "it does not take the value of the flag %s; correct redis_exporter_flags" % found[-1].replace(" ", "-")
     found = _FILE_ERROR.findall(journal)
     if found:
         path, error = found[-1]
@@ -394,6 +405,6 @@ def why_ended(result, exit_status, journal):
 
 
 PROPAGATION = (
-    "systemd cannot hand credentials to services here because the root mount is private, as in a container; "
-    "run mount --make-rshared / before systemd starts"
+    "systemd cannot hand credentials to services here because the root mount is private, as in some containers; "
+    "run mount --make-rshared / when the host starts"
 )

@@ -242,7 +242,7 @@ stale_inputs:
   elements: str
   returned: O(check=preflight)
 restart_required:
-  description: Whether the running exporter is older than what it was started from.
+  description: Whether the running exporter is older than what it was started from, or fails to start.
   type: bool
   returned: O(check=preflight)
 unit_exists:
@@ -332,7 +332,8 @@ class Check:
         return dict(
             self.facts(),
             stale_inputs=stale,
-            restart_required=bool(stale),
+            # A service that waits for its next try would take no notice of being started.
+            restart_required=bool(stale) or state.active_state == "activating",
             unit_exists=state.found,
             daemon_reload_required=state.need_daemon_reload,
         )

@@ -133,6 +133,13 @@ def test_preflight_reports_what_an_interrupted_run_left(node, systemd):
     assert result["restart_required"] and result["daemon_reload_required"]
 
 
+def test_a_service_that_keeps_failing_is_restarted(node, systemd):
+    systemd["state"].update(active=False, active_state="activating", sub_state="auto-restart")
+    assert node.run("preflight")["restart_required"]
+    systemd["state"].update(active_state="inactive", sub_state="dead")
+    assert not node.run("preflight")["restart_required"]
+
+
 def test_the_account_may_be_missing_when_the_role_makes_it(node):
     with node.admin() as admin:
         admin.call("ACL", "DELUSER", "redis_exporter")
