@@ -393,6 +393,8 @@ class Check:
             )
 
     def check_systemd(self):
+        if not systemd_runs():
+            self.fail("systemd does not run this host, and the exporter is a systemd service; run the role on a host")
         rc, out, _err = _systemd.systemctl(self.module, "--version")
         found = re.match(r"systemd (\d+)", out)
         if rc != 0 or not found or int(found.group(1)) < SYSTEMD_FLOOR:
@@ -637,6 +639,10 @@ class Check:
         argv = [program, "--unit", self.params["unit"], "--lines=200", "--output=cat", "--no-pager", "--since=-2min"]
         rc, out, _err = self.module.run_command(argv)
         return out if rc == 0 else ""
+
+
+def systemd_runs():
+    return os.path.isdir("/run/systemd/system")
 
 
 def root_mount_is_shared(path="/proc/self/mountinfo"):

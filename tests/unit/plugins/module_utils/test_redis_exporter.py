@@ -16,13 +16,13 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import _redis_
 
 ROLE = Path(__file__).parents[4] / "roles" / "redis_exporter"
 VARS = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
-SINCE = VARS["__redis_exporter_flags_since"]
+KNOWN = VARS["__redis_exporter_known_flags"]
 DEFAULTS = VARS["__redis_exporter_default_flags"]
 
 
 def flags(version, **wanted):
     wanted = {name.replace("_", "-"): value for name, value in wanted.items()}
-    return exporter.resolve_flags(version, DEFAULTS, wanted, SINCE, "1.88.0")
+    return exporter.resolve_flags(version, DEFAULTS, wanted, KNOWN, "1.88.0")
 
 
 def bad_input(function, *args, **kwargs):
@@ -68,7 +68,7 @@ HELP = {
 @pytest.mark.parametrize("version", HELP)
 def test_the_flag_table_agrees_with_the_programs(version):
     number = exporter.parse_version(version)
-    assert {name for name, since in SINCE.items() if exporter.parse_version(since) <= number} == set(
+    assert {name for name, flag in KNOWN.items() if exporter.parse_version(flag["since"]) <= number} == set(
         HELP[version].split()
     )
 
@@ -93,16 +93,17 @@ def test_nothing_revealing_is_on_by_default():
 
 @pytest.mark.parametrize("name", sorted(exporter.REVEALING))
 def test_what_reveals_data_works_by_name_and_warns(name):
-    for value in (True, "user:*"):
-        found, warnings = exporter.resolve_flags("1.88.0", DEFAULTS, {name: value}, SINCE, "1.88.0")
-        assert name in found
-        assert len(warnings) == 1 and name in warnings[0] and "PHI" in warnings[0]
-    assert exporter.resolve_flags("1.88.0", DEFAULTS, {name: False}, SINCE, "1.88.0")[1] == []
+    boolean = KNOWN[name]["type"] == "bool"
+    found, warnings = exporter.resolve_flags("1.88.0", DEFAULTS, {name: boolean or "user:*"}, KNOWN, "1.88.0")
+    assert name in found
+    assert len(warnings) == 1 and name in warnings[0] and "PHI" in warnings[0]
+    off = False if boolean else ""
+    assert exporter.resolve_flags("1.88.0", DEFAULTS, {name: off}, KNOWN, "1.88.0")[1] == []
 
 
 @pytest.mark.parametrize("name", sorted(exporter.PROTECTING))
 def test_protection_switched_off_warns(name):
-    assert name in exporter.resolve_flags("1.88.0", DEFAULTS, {name: False}, SINCE, "1.88.0")[1][0]
+    assert name in exporter.resolve_flags("1.88.0", DEFAULTS, {name: False}, KNOWN, "1.88.0")[1][0]
 
 
 def test_a_flag_that_came_later():
@@ -122,7 +123,7 @@ def test_a_flag_of_a_future_version_passes_with_a_warning():
 
 @pytest.mark.parametrize("name", sorted(exporter.RESERVED))
 def test_flags_that_have_variables(name):
-    text = bad_input(exporter.resolve_flags, "1.88.0", {}, {"--" + name: "canary"}, SINCE, "1.88.0")
+    text = bad_input(exporter.resolve_flags, "1.88.0", {}, {"--" + name: "canary"}, KNOWN, "1.88.0")
     assert exporter.RESERVED[name] in text and "canary" not in text
 
 
@@ -132,9 +133,32 @@ def test_every_reserved_variable_exists():
         assert set(text.split(" and ")) <= set(documented)
 
 
-@pytest.mark.parametrize("value", [None, [], {}, "two\nlines"])
-def test_values_that_are_no_line(value):
-    assert "namespace" in bad_input(flags, "1.86.0", namespace=value)
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("is-cluster", True, "true"),
+        ("is-cluster", "false", "false"),
+        ("is-cluster", "yes", None),
+        ("is-cluster", 1, None),
+        ("max-distinct-key-groups", 10, "10"),
+        ("max-distinct-key-groups", "ten", None),
+        ("connection-timeout", "1m30s", "1m30s"),
+        ("connection-timeout", "500ms", "500ms"),
+        ("connection-timeout", 5, None),
+        ("namespace", "cache", "cache"),
+        ("namespace", "two\nlines", None),
+        ("namespace", None, None),
+        ("namespace", [], None),
+        ("namespace", {}, None),
+    ],
+)
+def test_values(name, value, text):
+    if text is None:
+        assert "value of " + name in bad_input(
+            exporter.resolve_flags, "1.88.0", DEFAULTS, {name: value}, KNOWN, "1.88.0"
+        )
+    else:
+        assert exporter.resolve_flags("1.88.0", DEFAULTS, {name: value}, KNOWN, "1.88.0")[0][name] == text
 
 
 @pytest.mark.parametrize("version", ["latest", "1.86", "v1.86.0", "1.86.0-1", "", "1.86.0\n"])
@@ -156,7 +180,7 @@ def test_too_old():
     ],
 )
 def test_levels_that_log_the_password(wanted, logs):
-    found, _warnings = exporter.resolve_flags("1.88.0", DEFAULTS, wanted, SINCE, "1.88.0")
+    found, _warnings = exporter.resolve_flags("1.88.0", DEFAULTS, wanted, KNOWN, "1.88.0")
     assert exporter.logs_secrets(found) is logs
 
 
@@ -264,6 +288,7 @@ def test_metrics(text, up, version, runs):
         ("exit-code", 1, "open /run/credentials/x.service/pwd: permission denied", "make-rshared"),
         ("exit-code", 1, "listen tcp 10.0.1.102:9121: bind: address already in use", "port"),
         ("exit-code", 1, "listen tcp 10.0.1.103:9121: bind: cannot assign requested address", "listen_address"),
+        ("exit-code", 1, 'level=fatal msg="couldn\'t parse check-keys: canary"', "check-keys"),
         ("exit-code", 203, "", "architecture"),
         ("exit-code", 226, "", "sandbox"),
         ("exit-code", 243, "", "credentials"),

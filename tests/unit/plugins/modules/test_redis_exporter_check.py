@@ -44,7 +44,7 @@ DEFAULT_STATE = {
 @pytest.fixture
 def systemd(monkeypatch):
     """What systemd would say; tests change it."""
-    host = {"version": "systemd 252 (252.5-2)", "state": dict(DEFAULT_STATE), "stale": [], "shared": True}
+    host = {"version": "systemd 252 (252.5-2)", "state": dict(DEFAULT_STATE), "stale": [], "shared": True, "runs": True}
 
     def systemctl(module, *args):
         assert args == ("--version",)
@@ -53,6 +53,7 @@ def systemd(monkeypatch):
     monkeypatch.setattr(_systemd, "systemctl", systemctl)
     monkeypatch.setattr(_systemd, "unit_state", lambda module, unit: _systemd.UnitState(**host["state"]))
     monkeypatch.setattr(_systemd, "stale_inputs", lambda module, unit, extra, state: host["stale"])
+    monkeypatch.setattr(redis_exporter_check, "systemd_runs", lambda: host["runs"])
     monkeypatch.setattr(redis_exporter_check, "root_mount_is_shared", lambda: host["shared"])
     monkeypatch.setattr(redis_exporter_check.Check, "journal", lambda self: host.get("journal", ""))
     return host
@@ -240,6 +241,11 @@ def test_port_taken_by_another_program(node, systemd):
 def test_systemd_too_old(node, systemd, line):
     systemd["version"] = line
     assert "247 or newer" in node.refused("preflight")
+
+
+def test_no_systemd(node, systemd):
+    systemd["runs"] = False
+    assert "systemd does not run" in node.refused("preflight")
 
 
 def test_private_root_mount(node, systemd, monkeypatch):
