@@ -27,6 +27,7 @@ attributes:
     description: With O(update_secrets=true) every run is a change.
   platform:
     support: full
+    description: Where the module runs.
     platforms: posix
   action_group:
     support: full

@@ -131,7 +131,7 @@ def main() -> int:
         medians = {}
         for name, side in sides.items():  # one after the other: both own redis_exporter.service and prometheus.service
             first = play(*side)[0]
-            runs = [play(*side) for _ in range(RUNS)]
+            runs = [play(*side) for dummy in range(RUNS)]
             medians[name] = statistics.median(seconds for seconds, events in runs)
             events = runs[-1][1]
             print(

@@ -222,7 +222,7 @@ def program(tmp_path):
 def cli(tmp_path, *words):
     argv = [sys.executable, str(LAB / "grafana_standin.py"), "cli", "--config", str(tmp_path / "grafana.ini")]
     argv += ["--homepath", str(tmp_path), "admin", "reset-admin-password", *words]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=20)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
 
 
 def test_program_reads_grafana_ini(program, tmp_path):

@@ -26,8 +26,9 @@ def run(*argv: str, timeout: int = 600, check: bool = True, **options) -> subpro
     """Runs a program to its end and returns its output; a failure is one line that names the program."""
     try:
         done = subprocess.run(
-            argv, env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, **options
-        )
+            argv, env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
+            check=False, **options,
+        )  # fmt: skip
     except FileNotFoundError as error:
         raise LabError(f"{argv[0]} is not installed") from error
     except subprocess.TimeoutExpired as error:

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -159,7 +158,7 @@ def prepare(lab: dict, directory: Path) -> None:
     """Certificates and Redis, once for these containers and this recipe."""
     here = Path(__file__).parent
     recipe = [here / "prepare.yml", here / "form-cluster.sh", *sorted((here / "templates").iterdir())]
-    identity = [entry["id"] for _, entry in sorted(podman.containers(lab["name"]).items())]
+    identity = [entry["id"] for dummy, entry in sorted(podman.containers(lab["name"]).items())]
     stamp = hashlib.sha256("".join(identity).encode() + b"".join(path.read_bytes() for path in recipe)).hexdigest()
     noted = directory / "prepared"
     if noted.exists() and noted.read_text().strip() == stamp:

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -281,7 +280,7 @@ class Grafana:
 
     def new_uid(self):
         alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
-        return "".join(secrets.choice(alphabet) for _ in range(14 if self.new else 9))
+        return "".join(secrets.choice(alphabet) for dummy in range(14 if self.new else 9))
 
     def new_id(self, kind):
         number = self.store.next_id(kind)

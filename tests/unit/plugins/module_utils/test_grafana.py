@@ -202,7 +202,7 @@ def test_an_answer_that_ends_too_early():
         listener.listen()
 
         def serve():
-            for _ in range(4):
+            for dummy in range(4):
                 connection, _address = listener.accept()
                 connection.recv(65536)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")

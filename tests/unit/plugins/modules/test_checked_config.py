@@ -629,7 +629,7 @@ Checking /s/rules/a.yml
 
 
 def test_switch_leaves_nothing_behind_when_it_fails(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "rename", lambda *paths: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    monkeypatch.setattr(os, "rename", lambda *paths: (each for each in ()).throw(OSError(5, "Input/output error")))
     with contextlib.suppress(OSError):
         _checked_config.switch(str(tmp_path / "x"), b"y", 0o600, os.geteuid(), os.getegid())
     assert list(tmp_path.iterdir()) == []

@@ -111,7 +111,7 @@ class Aws:
         self.stubber.add_response("modify_security_group_rules", {"Return": True}, request)
 
     def refuse(self, operation, code, message="no", times=1):
-        for _ in range(times):
+        for dummy in range(times):
             self.stubber.add_client_error(
                 operation, code, message, response_meta={"RequestId": "req-1"}, http_status_code=400
             )
@@ -418,16 +418,16 @@ def test_only_what_is_still_missing_is_sent_after_a_duplicate(aws):
 
 def test_duplicate_that_is_not_listed_yet(aws):
     aws.found()
-    for _ in range(3):
+    for dummy in range(3):
         aws.refuse("authorize_security_group_ingress", "InvalidPermission.Duplicate")
-        aws.rules(*([item(7, description="exporter")] if _ == 2 else []))
+        aws.rules(*([item(7, description="exporter")] if dummy == 2 else []))
     assert aws([RULE])["added"][0]["rule_id"] == "sgr-7"
     assert aws.sleeps == [0, 1, 2]
 
 
 def test_duplicate_that_is_never_listed(aws):
     aws.found()
-    for _ in module.PAUSES:
+    for dummy in module.PAUSES:
         aws.refuse("authorize_security_group_ingress", "InvalidPermission.Duplicate", "the rule already exists")
         aws.rules()
     result = aws.fails([RULE])
