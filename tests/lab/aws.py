@@ -18,13 +18,15 @@ CREDENTIALS = {"aws_access_key_id": "lab", "aws_secret_access_key": "lab"}
 IMAGE = "ami-00000000000000001"
 TYPES = {"redis": "r6g.large", "monitoring": "t3.medium"}
 GROUPS = {"redis": "redis-cluster-sg", "monitoring": "prometheus-sg"}
+# AWS reserves /aws for itself, and moto does not know Canonical's parameters below it.
+IMAGE_PARAMETER = "/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 
 def seed(endpoint: str, subnet: str, hosts: dict[str, dict[str, str]], public_key: Path) -> None:
-    """Makes VPC, subnets, security groups, key pair and instances; a seeded account is left as it is."""
+    """Makes VPC, subnets, key pair, and groups and instances of the hosts; a seeded account is left as it is."""
     ec2 = boto3.client("ec2", region_name=REGION, endpoint_url=endpoint, **CREDENTIALS)
     wanted = {name: host["address"] for name, host in hosts.items()}
-    if instances(ec2) == wanted:
+    if wanted and wanted.items() <= instances(ec2).items():
         return
     vpc = ec2.create_vpc(CidrBlock=subnet, TagSpecifications=tags("vpc", Name="redis-vpc"))["Vpc"]["VpcId"]
     quarters = ipaddress.ip_network(subnet).subnets(prefixlen_diff=2)
@@ -40,6 +42,7 @@ def seed(endpoint: str, subnet: str, hosts: dict[str, dict[str, str]], public_ke
             GroupName=name, Description=f"{role} hosts", VpcId=vpc, TagSpecifications=tags("security-group", Name=name)
         )["GroupId"]
         for role, name in GROUPS.items()
+        if role in {host["role"] for host in hosts.values()}
     }
     # What a Redis Cluster has before anyone monitors it: its own ports between its nodes.
     itself = [{"GroupId": groups["redis"]}]
@@ -48,6 +51,8 @@ def seed(endpoint: str, subnet: str, hosts: dict[str, dict[str, str]], public_ke
             GroupId=groups["redis"],
             IpPermissions=[{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": itself}],
         )
+    ssm = boto3.client("ssm", region_name=REGION, endpoint_url=endpoint, **CREDENTIALS)
+    ssm.put_parameter(Name=IMAGE_PARAMETER, Value=IMAGE, Type="String", Overwrite=True)
     ec2.import_key_pair(KeyName="redis-cluster-key", PublicKeyMaterial=public_key.read_bytes())
     for name, host in hosts.items():
         ec2.run_instances(

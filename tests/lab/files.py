@@ -69,6 +69,11 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
         "region": aws.REGION,
         "cluster": aws.CLUSTER,
         "mirror_url": lab["mirror"]["url"],
+        "admin": f"{lab['gateway']}/32",
+        "image_parameter": aws.IMAGE_PARAMETER,
+        "monitoring_address": next((h["address"] for h in lab["hosts"].values() if h["role"] == "monitoring"), ""),
+        # Without AWS there are none, and the role that manages them has nothing to do.
+        **{f"{role}_group": group if lab["aws"] else "" for role, group in aws.GROUPS.items()},
     } | {program: versions[-1] for program, versions in lab["versions"].items()}
 
     def fill(template: str, name: str) -> None:

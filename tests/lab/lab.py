@@ -58,7 +58,7 @@ def save(lab: dict) -> None:
     write(LABS / lab["name"] / "lab.json", json.dumps(lab, indent=1) + "\n")
 
 
-def plan(name: str, redis: int, monitoring: int, with_aws: bool) -> dict:
+def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool) -> dict:
     """The lab as noted by an earlier start, or a new one with a network of its own."""
     lab = load(name)
     if lab:
@@ -85,6 +85,7 @@ def plan(name: str, redis: int, monitoring: int, with_aws: bool) -> dict:
             "endpoint_url": f"http://{gateway}:{servers.free_port(gateway, MOTO_PORT)}",
             "region": aws.REGION,
             "stand_in": "moto",
+            "unprovisioned": unprovisioned,
         }
     save(lab)
     return lab
@@ -96,14 +97,14 @@ def control_directory(name: str) -> Path:
     return Path(tempfile.gettempdir()) / f"redisops-{os.geteuid()}-{key}"
 
 
-def up(name: str, redis: int, monitoring: int, with_aws: bool) -> None:
+def up(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool) -> None:
     started = time.monotonic()
     podman.require()
     podman.settings()
     others = {entry["root"] for entry in podman.containers(name).values()} - {str(ROOT)}
     if others:
         raise LabError(f"lab {name} belongs to the checkout {others.pop()}: use another name, or end it there")
-    lab = plan(name, redis, monitoring, with_aws)
+    lab = plan(name, redis, monitoring, with_aws, unprovisioned)
     directory = LABS / name
     control = control_directory(name)
     control.mkdir(mode=0o700, exist_ok=True)
@@ -139,9 +140,11 @@ def start_servers(lab: dict, directory: Path) -> None:
         port = int(lab["aws"]["endpoint_url"].rpartition(":")[2])
         servers.start(
             directory / "moto.pid", lab["gateway"], port,
-            sys.executable, "-m", "moto.server", "-H", lab["gateway"], "-p", str(port),
+            sys.executable, str(Path(__file__).with_name("moto_server.py")), "-H", lab["gateway"], "-p", str(port),
         )  # fmt: skip
-        aws.seed(lab["aws"]["endpoint_url"], lab["subnet"], lab["hosts"], directory / "ssh/id_ed25519.pub")
+        absent = "monitoring" if lab["aws"].get("unprovisioned") else None
+        seeded = {name: host for name, host in lab["hosts"].items() if host["role"] != absent}
+        aws.seed(lab["aws"]["endpoint_url"], lab["subnet"], seeded, directory / "ssh/id_ed25519.pub")
 
 
 def wait_for(lab: dict, names: Iterable[str], port: int) -> None:
@@ -263,6 +266,7 @@ def main() -> int:
     command.add_argument("--redis", type=count(0, without=(2,)), default=3, metavar="N", help="Redis nodes (default 3)")
     command.add_argument("--monitoring", type=count(0), default=1, metavar="N", help="monitoring hosts (default 1)")
     command.add_argument("--aws", action="store_true", help="with an AWS account (moto) and its inventory")
+    command.add_argument("--unprovisioned", action="store_true", help="an account without monitoring instance")
     for name, text in (
         ("down", "ends a lab and removes every trace of it"),
         ("status", "what of a lab runs; exit code 1 unless everything does"),
@@ -283,7 +287,7 @@ def main() -> int:
             )
         with alone():
             if asked.command == "up":
-                up(asked.name, asked.redis, asked.monitoring, asked.aws)
+                up(asked.name, asked.redis, asked.monitoring, asked.aws, asked.unprovisioned)
             else:
                 down(asked.name)
     except LabError as error:
