@@ -42,7 +42,7 @@ def labels(text: str) -> dict[str, str]:
 
 def series(key: str) -> str:
     """A series as promtool writes it: `up{1a}` with the labels of target 1a."""
-    metric, _, inside = key.rstrip("}").partition("{")
+    metric, _brace, inside = key.rstrip("}").partition("{")
     return metric + "{" + ",".join(f'{name}="{value}"' for name, value in sorted(labels(inside).items())) + "}"
 
 

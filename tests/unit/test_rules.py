@@ -399,8 +399,8 @@ def test_healthy_cluster_is_quiet(render, tmp_path):
     series = {}
     for line in (FIXTURES / "redis_exporter-1.86-cluster.prom").read_text().splitlines():
         if not line.startswith("#"):
-            key, _, value = line.rpartition(" ")
-            metric, _, inside = key.rstrip("}").partition("{")
+            key, _space, value = line.rpartition(" ")
+            metric, _brace, inside = key.rstrip("}").partition("{")
             for node in ("1a", "1b", "1c"):
                 series[f"{metric}{{{node},{inside}}}"] = f"{float(value):.6f}x90"
     for node in ("1a", "1b", "1c"):
