@@ -53,6 +53,7 @@ sanity: setup
 	python tests/tools/sanity.py
 
 unit: setup
+	python tests/tools/promtool.py
 	pytest
 
 e2e: $(SCENARIOS:%=e2e-%)
