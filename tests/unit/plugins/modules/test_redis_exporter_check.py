@@ -51,7 +51,11 @@ def systemd(monkeypatch):
         return 0, host["version"] + "\n+PAM +AUDIT\n", ""
 
     monkeypatch.setattr(_systemd, "systemctl", systemctl)
-    monkeypatch.setattr(_systemd, "unit_state", lambda module, unit: _systemd.UnitState(**host["state"]))
+
+    def unit_state(module, unit):
+        return _systemd.UnitState(**dict(dict.fromkeys(_systemd.UnitState._fields), **host["state"]))
+
+    monkeypatch.setattr(_systemd, "unit_state", unit_state)
     monkeypatch.setattr(_systemd, "stale_inputs", lambda module, unit, extra, state: host["stale"])
     monkeypatch.setattr(redis_exporter_check, "systemd_runs", lambda: host["runs"])
     monkeypatch.setattr(redis_exporter_check, "root_mount_is_shared", lambda: host["shared"])
