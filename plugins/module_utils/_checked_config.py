@@ -26,6 +26,7 @@ from . import _systemd, _tls
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible.module_utils.basic import AnsibleModule
 
+SETTLE_SECONDS = 5
 LEFTOVER = ".redisops-"  # prefix of the files a switch writes; an interrupted run leaves them behind
 
 
@@ -173,7 +174,7 @@ class Service:
         began = time.time()
         rc, out, err = _systemd.systemctl(self.module, *args)
         if rc != 0:
-            raise Refused(self.cause(began) or f"systemctl {' '.join(args)}: {_one_line(err or out)}")
+            raise Refused(self.cause(began) or f"systemctl {' '.join(args)} said {_one_line(err or out)}")
 
     # Asking
 
@@ -235,12 +236,14 @@ class Service:
         if not program:
             return ""
         rc, out, _err = self.module.run_command(
-            [program, "--unit", self.unit, "--since", f"@{int(since)}", "--output=cat", "--no-pager", "--lines=60"]
+            [program, "--unit", self.unit, "--since", f"@{since:.3f}", "--output=cat", "--no-pager", "--lines=60"]
         )
         lines = out.splitlines() if rc == 0 else []
         errors = [line for line in lines if re.search(r"level=(error|fatal)|^panic|^Error|fatal error", line, re.I)]
         if not errors:
             errors = [line for line in lines if re.search(r"error|failed|denied|unknown", line, re.I)][-1:]
+        # A running service has other troubles, too; those of its configuration come first.
+        errors.sort(key=lambda line: not re.search(r"config|\.ya?ml|flag|rule|listen", line, re.I))
         texts = []
         for line in errors:
             field = re.search(r'\berr(?:or)?="((?:[^"\\]|\\.)*)"', line)
@@ -278,16 +281,41 @@ class Service:
             time.sleep(0.2)
         raise Refused(f"{self.unit} did not prove the reload within {timeout} s: {problem}")
 
-    def restart(self, check_version: bool = True) -> None:
-        began = time.time()
-        _systemd.systemctl(self.module, "reset-failed", self.unit)  # a start limit reached earlier is no reason now
-        try:
-            self.systemctl("restart", self.unit)
-        except Refused as err:
-            raise Refused(f"{self.unit} did not start: {err}") from None
-        self.wait_until_up(began, check_version)
+    def restart(self) -> None:
+        self._restart()
+        self.wait_until_up()
 
-    def wait_until_up(self, began: float, check_version: bool = True) -> Answer:
+    def restart_as_before(self) -> None:
+        """Restart with the old files. They may have it answer elsewhere, so that staying up has to do as a proof."""
+        self._restart()
+        pid = self.state().main_pid
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            state = self.state()
+            if not state.active or state.main_pid != pid:
+                raise self._ended()
+            with contextlib.suppress(Refused):
+                if self.ask().loaded:
+                    return
+            time.sleep(0.3)
+
+    def _restart(self) -> None:
+        _systemd.systemctl(self.module, "reset-failed", self.unit)  # a start limit reached earlier is no reason now
+        rc, out, err = _systemd.systemctl(self.module, "restart", self.unit)
+        if rc != 0:
+            started = self.state().last_started_at
+            told = (self.cause(started) if started else "") or _one_line(err or out)
+            raise Refused(f"{self.unit} did not start: {told}")
+
+    def _ended(self) -> Refused:
+        state = self.state()
+        # From its start on: what the process before it had to say when it was stopped is no cause.
+        told = self.cause(state.last_started_at) if state.last_started_at else ""
+        return Refused(
+            f"{self.unit} ended after its start: {told or f'result {state.result}, exit status {state.exit_status}'}"
+        )
+
+    def wait_until_up(self, check_version: bool = True) -> Answer:
         """Wait for a configuration loaded, readiness and the version; a process that ended is not waited for."""
         timeout = self.options["start_timeout"]
         deadline = time.monotonic() + timeout
@@ -308,8 +336,7 @@ class Service:
                 problem = str(err)
             state = self.state()
             if not state.active or state.main_pid == 0:
-                told = self.cause(began) or f"result {state.result}, exit status {state.exit_status}"
-                raise Refused(f"{self.unit} ended after its start: {told}")
+                raise self._ended()
             if "certificate refused" in problem or "HTTP 401" in problem:
                 raise Refused(f"{self.unit} runs, but {problem}")  # waiting does not mend these
             if time.monotonic() > deadline:
@@ -499,7 +526,7 @@ class Transaction:
         if answer is None or not (answer.loaded or answer.loaded_at):  # started a moment ago, or out of order
             if self.module.check_mode or not wait:
                 return False, False
-            answer = service.wait_until_up(time.time() - 30, check_version=False)
+            answer = service.wait_until_up(check_version=False)
         if not service.runs_wanted_version(answer):
             return True, False
         paths = [wanted.path for wanted in self.wanted if not wanted.watched and wanted.path not in self.unit_files]
@@ -603,7 +630,7 @@ class Transaction:
             cause = str(err)
             if isinstance(err, OSError):
                 cause = f"{err.filename} could not be written: {err.strerror}"
-            raise Refused(f"{cause}; {self._undo(touched, created, found, state)}") from None
+            raise Refused(f"{cause}; {self._undo(cause, touched, created, found, state)}") from None
 
     @staticmethod
     def _sweep(directory: str) -> None:
@@ -614,6 +641,7 @@ class Transaction:
 
     def _undo(
         self,
+        cause: str,
         touched: list[str],
         created: list[str],
         found: dict[str, Found | None],
@@ -643,11 +671,11 @@ class Transaction:
             if not state.active:
                 return f"{files} and {service.unit} is stopped, as it was before"
             if self.restarted:
-                service.restart(check_version=False)
+                service.restart_as_before()
             elif touched:
                 service.reload()
         except Refused as err:
-            if not touched:  # what made the restart fail is still there
+            if str(err) == cause:  # what made it fail is not among the files, such as a binary that does not run
                 return f"{files} and {service.unit} is down"
             return f"{files}, but {service.unit} does not run with them either: {err}"
         return f"{files} and {service.unit} runs with them"

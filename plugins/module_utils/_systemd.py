@@ -43,6 +43,7 @@ class UnitState(t.NamedTuple):
     found: bool  # systemd can load it
     active: bool  # its main process runs (or, for a unit without one, it is active)
     started_at: float | None  # epoch seconds, None when it is not active
+    last_started_at: float | None  # of its newest process, be it gone
     active_state: str
     sub_state: str
     result: str
@@ -70,11 +71,13 @@ def unit_state(module: AnsibleModule, unit: str) -> UnitState:
         module.fail_json(msg=f"systemctl show {unit} failed: {(err or out).strip()}")
     shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
     active = shown.get("ActiveState") in ("active", "reloading")
+    last_started_at = _epoch(_number(shown.get("ExecMainStartTimestampMonotonic")))
     return UnitState(
         unit=unit,
         found=shown.get("LoadState") == "loaded",
         active=active,
-        started_at=_epoch(_number(shown.get("ExecMainStartTimestampMonotonic"))) if active else None,
+        started_at=last_started_at if active else None,
+        last_started_at=last_started_at,
         active_state=shown.get("ActiveState", "unknown"),
         sub_state=shown.get("SubState", "unknown"),
         result=shown.get("Result", "unknown"),

@@ -68,7 +68,7 @@ class Simulated:
 
     def log(self, line):
         with self.journal.open("a") as handle:
-            handle.write(line + "\n")
+            handle.write(f"{time.time():.3f} {line}\n")
 
     def load(self):
         self.loaded = "BROKEN" not in self.conf.read_text()
@@ -105,6 +105,9 @@ class Simulated:
         if verb == "reload" and not self.deaf:
             self.load()
         elif verb == "restart":
+            if self.active:
+                self.log('level=error err="config of the old process: stopped in the middle"')
+                time.sleep(0.01)
             self.start()
         elif verb == "stop":
             self.active = False
@@ -124,7 +127,7 @@ def service(tmp_path, monkeypatch):
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
     for name, script in {
-        "journalctl": f"cat {service.journal}",
+        "journalctl": f"""awk -v since="${{4#@}}" '$1 >= since {{ $1 = ""; print substr($0, 2) }}' {service.journal}""",
         "apptool": f"""
             echo x >> {service.checked}
             echo "Checking $1"
@@ -139,6 +142,7 @@ def service(tmp_path, monkeypatch):
         (bin_dir / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
     monkeypatch.setattr(_systemd, "systemctl", service.systemctl)
+    monkeypatch.setattr(_checked_config, "SETTLE_SECONDS", 0.5)
     yield service
     service.server.shutdown()
     service.server.server_close()
@@ -488,6 +492,15 @@ def test_wrong_version_after_restart(run, service, args):
     args["service"]["version"] = "1.2.4"
     assert run()["msg"].startswith("app.service runs 1.2.3+ds, not 1.2.4; ")
     assert service.active
+
+
+def test_new_address_that_is_refused_goes_back_to_the_old_one(run, service, args):
+    """The old files are proved by the service staying up: it does not answer where it should have."""
+    settled(run, service)
+    args["service"]["metrics_url"] = "http://127.0.0.1:1/metrics"
+    result = run(secrets=[{"path": "credentials/password", "content": "new"}])
+    assert "was not ready within 1 s" in result["msg"] and result["msg"].endswith("app.service runs with them")
+    assert service.active and (service.conf.parent / "credentials" / "password").read_text() == SECRET
 
 
 def test_wrong_password_is_said_at_once(run, service, args):
