@@ -10,6 +10,7 @@ Who uses it has the rights that docs/iam-*.md name and no others.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -18,6 +19,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DIRECTORY = ROOT / "build/aws"
+# The scenario's settings name a file that is only written here.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
 sys.path.insert(0, str(ROOT / "tests/lab"))
 
 import aws
@@ -33,48 +37,72 @@ HOSTS = {
     f"redis-node-1{zone}": {"role": "redis", "zone": zone, "address": f"127.77.{64 * number}.10"}
     for number, zone in enumerate("abc")
 }
-POLICIES = ()
+POLICIES = ("iam-inventory", "iam-security-groups", "iam-provision", "iam-power")
 
 
 def up() -> None:
     DIRECTORY.mkdir(parents=True, exist_ok=True)
-    port = servers.free_port(LOOPBACK, 5500)
+    pages, ssh, port = (servers.free_port(LOOPBACK, first) for first in (5600, 5700, 5500))
     endpoint = f"http://{LOOPBACK}:{port}"
     moto = str(ROOT / "tests/lab/moto_server.py")
+    answers = str(Path(__file__).with_name("answers.py"))
     servers.start(DIRECTORY / "moto.pid", LOOPBACK, port, sys.executable, moto, "-H", LOOPBACK, "-p", str(port))
-    helpers = servers.free_port(LOOPBACK, 5600)
-    ssh = servers.free_port(MONITORING_ADDRESS, 5700)
-    here = Path(__file__).with_name("answers.py")
-    servers.start(DIRECTORY / "answers.pid", LOOPBACK, helpers, sys.executable, str(here), str(helpers),
-                  MONITORING_ADDRESS, str(ssh))  # fmt: skip
+    servers.start(
+        DIRECTORY / "answers.pid", LOOPBACK, pages, sys.executable, answers, str(pages), MONITORING_ADDRESS, str(ssh)
+    )
     key = DIRECTORY / "key"
-    if not key.exists():
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
     aws.seed(endpoint, NETWORK, HOSTS, key.with_name("key.pub"))
-    save(endpoint, aws.CREDENTIALS)
-    urls = {"endpoint": endpoint, "answers": f"http://{LOOPBACK}:{helpers}", "ssh_port": ssh}
-    write(DIRECTORY / "account.json", json.dumps(urls) + "\n")
-
-
-def credentials(endpoint: str) -> dict[str, str]:
-    """A user with the documented policies. moto lets anybody do anything until it is told to look at them."""
     iam = boto3.client("iam", region_name=aws.REGION, endpoint_url=endpoint, **aws.CREDENTIALS)
-    iam.create_user(UserName="operator")
+    operator, tester = user(iam, "operator", documented()), user(iam, "tester", [ANYTHING])
+    look_at_policies(endpoint)
+    settings = {"region": aws.REGION, "endpoint_url": endpoint} | operator
+    lines = ["[default]", *(f"{name} = {value}" for name, value in settings.items())]
+    write(DIRECTORY / "aws.config", "\n".join(lines) + "\n")
+    # What the example inventory cannot know: used as --extra-vars.
+    variables = {
+        "monitoring_instance_private_ip": MONITORING_ADDRESS,
+        "monitoring_instance_image_parameter": aws.IMAGE_PARAMETER,
+        "monitoring_instance_ssh_port": ssh,
+        "monitoring_instance_ssh_timeout": 10,
+        "security_groups_checkip_url": f"http://{LOOPBACK}:{pages}/8.8.8.8",
+        "monitoring_admin_cidrs": "auto,198.51.100.0/24",
+    }
+    write(DIRECTORY / "variables.json", json.dumps(variables) + "\n")
+    account = {"endpoint_url": endpoint, "region_name": aws.REGION} | tester
+    write(DIRECTORY / "account.json", json.dumps(account) + "\n", 0o600)
+
+
+ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+def documented() -> list[dict]:
+    """The documented policies. moto judges actions; conditions and most resources it cannot, so they are left out."""
+    policies = []
     for name in POLICIES:
-        blocks = re.findall(r"```json\n(.*?)```", (ROOT / f"docs/{name}.md").read_text(), re.DOTALL)
-        for number, block in enumerate(blocks):
-            iam.put_user_policy(UserName="operator", PolicyName=f"{name}-{number}", PolicyDocument=block)
-    made = iam.create_access_key(UserName="operator")["AccessKey"]
+        for block in re.findall(r"```json\n(.*?)```", (ROOT / f"docs/{name}.md").read_text(), re.DOTALL):
+            policy = json.loads(block)
+            for statement in policy["Statement"]:
+                statement.pop("Condition", None)
+                statement["Resource"] = "*"
+            policies.append(policy)
+    return policies
+
+
+def user(iam, name: str, policies: list[dict]) -> dict[str, str]:
+    iam.create_user(UserName=name)
+    for number, policy in enumerate(policies):
+        iam.put_user_policy(UserName=name, PolicyName=f"{name}-{number}", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+
+
+def look_at_policies(endpoint: str) -> None:
+    """moto lets anybody do anything until it is told to look at policies."""
     request = urllib.request.Request(
         f"{endpoint}/moto-api/reset-auth", data=b"0", headers={"Content-Type": "text/plain"}, method="POST"
     )
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
-    return {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
-
-
-def save(endpoint: str, keys: dict[str, str]) -> None:
-    settings = {"region": aws.REGION, "endpoint_url": endpoint} | keys
-    write(DIRECTORY / "aws.config", "\n".join(["[default]", *(f"{n} = {v}" for n, v in settings.items())]) + "\n")
 
 
 def down() -> None:
