@@ -502,7 +502,7 @@ def test_two_runs_at_once(world, action):
     late = meet(world.proxy, action)
     runs = [ansible(world, WANTED, **OPTIONS) for dummy in range(2)]
     for run in runs:
-        out, err = run.communicate(timeout=120, check=False)
+        out, err = run.communicate(timeout=120)
         assert run.returncode == 0, out + err
     assert not late
     assert len(world.ok(WANTED, False, **OPTIONS)["unchanged"]) == 6
