@@ -26,7 +26,7 @@ from . import _systemd, _tls
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible.module_utils.basic import AnsibleModule
 
-SETTLE_SECONDS = 5
+SETTLE_SECONDS = 3
 LEFTOVER = ".redisops-"  # prefix of the files a switch writes; an interrupted run leaves them behind
 
 
@@ -155,7 +155,7 @@ class _Connection(http.client.HTTPSConnection):
 
 
 class Service:
-    """One systemd unit and its /metrics."""
+    """One systemd unit and its /metrics; without options it cannot be asked, and has to stay up after a restart."""
 
     def __init__(self, module: AnsibleModule, unit: str, options: dict[str, t.Any]) -> None:
         self.module = module
@@ -164,8 +164,8 @@ class Service:
 
     @property
     def url(self) -> str:
-        parts = urlsplit(self.options["metrics_url"])
-        return f"{parts.scheme}://{parts.netloc}"
+        parts = urlsplit(self.options.get("metrics_url", ""))
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
     def state(self) -> _systemd.UnitState:
         return _systemd.unit_state(self.module, self.unit)
@@ -283,11 +283,17 @@ class Service:
 
     def restart(self) -> None:
         self._restart()
-        self.wait_until_up()
+        if self.options:
+            self.wait_until_up()
+        else:
+            self._stays_up()
 
     def restart_as_before(self) -> None:
         """Restart with the old files. They may have it answer elsewhere, so that staying up has to do as a proof."""
         self._restart()
+        self._stays_up()
+
+    def _stays_up(self) -> None:
         pid = self.state().main_pid
         deadline = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < deadline:
@@ -295,7 +301,7 @@ class Service:
             if not state.active or state.main_pid != pid:
                 raise self._ended()
             with contextlib.suppress(Refused):
-                if self.ask().loaded:
+                if self.options and self.ask().loaded:
                     return
             time.sleep(0.3)
 
@@ -407,10 +413,8 @@ class Transaction:
         self.params = params
         self.root = os.path.normpath(params["path"])
         self.restarted = self.reloaded = False  # what was asked of the unit so far, be it for nothing
-        if bool(params["unit"]) != bool(params["service"]):
-            raise Refused("unit and service are required together")
         self.wanted = self._wanted()
-        self.service = Service(module, params["unit"], params["service"]) if params["unit"] else None
+        self.service = Service(module, params["unit"], params["service"] or {}) if params["unit"] else None
         # The unit's own file and drop-ins: systemd reads them, the service does not.
         self.unit_files = {
             wanted.path
@@ -453,7 +457,9 @@ class Transaction:
                 bool(stale) or any(change.secret or change.path in self.unit_files for change in changes)
             )
             reload = any(not change.watched for change in changes) or bool(self._unwatched(removals))
-            if state.active and not restart:
+            if not self.service.options:  # it could not be asked whether it took a reload
+                restart, reload = restart or (state.active and reload), False
+            elif state.active and not restart:
                 restart, behind = self._behind(wait=not reload)
                 reload = reload or behind
             reload = reload and state.active and not restart

@@ -152,7 +152,7 @@ def check_pair(cert_path, key_path, what):
         context.load_cert_chain(cert_path, key_path, password=passphrase)
     except (ssl.SSLError, OSError, ValueError) as err:
         if asked:
-            text = "%s key: %s is encrypted with a passphrase; the exporter needs it unencrypted" % (what, key_path)
+            text = "%s key: %s is encrypted with a passphrase; the service needs it unencrypted" % (what, key_path)
         elif getattr(err, "reason", "") in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
             text = "%s: the key %s does not match the certificate %s; use the pair that was issued together" % (
                 what,

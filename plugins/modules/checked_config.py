@@ -150,7 +150,9 @@ options:
     type: bool
     default: true
   service:
-    description: How to ask the service what it runs. Required with O(unit).
+    description:
+      - How to ask the service what it runs. Requires O(unit).
+      - Without it the unit is restarted for every change, never reloaded, and only has to stay up for a moment.
     type: dict
     suboptions:
       metrics_url:
@@ -326,7 +328,7 @@ def main():
                 ),
             ),
         ),
-        required_together=[("unit", "service")],
+        required_by={"service": ["unit"]},
         supports_check_mode=True,
     )
     transaction = None

@@ -46,11 +46,6 @@ options:
     description: The systemd unit of the exporter.
     type: str
     default: redis_exporter.service
-  inputs:
-    description: Files the unit is started from that it does not name itself, such as the link to its binary.
-    type: list
-    elements: path
-    default: []
   flags:
     description: Flags wanted by name, without the leading dashes.
     type: dict
@@ -236,23 +231,6 @@ flags:
   description: The flags for this version, all values as text.
   type: dict
   returned: success
-stale_inputs:
-  description: What changed since the running exporter was started from it.
-  type: list
-  elements: str
-  returned: O(check=preflight)
-restart_required:
-  description: Whether the running exporter is older than what it was started from, or fails to start.
-  type: bool
-  returned: O(check=preflight)
-unit_exists:
-  description: Whether systemd knows the unit already.
-  type: bool
-  returned: O(check=preflight)
-daemon_reload_required:
-  description: Whether systemd has to read the unit file again.
-  type: bool
-  returned: O(check=preflight)
 version:
   description: The version that runs, as it reports it.
   type: str
@@ -327,16 +305,7 @@ class Check:
         self.check_web_files()
         self.check_port()
         self.check_redis()
-        state = _systemd.unit_state(self.module, self.params["unit"])
-        stale = _systemd.stale_inputs(self.module, self.params["unit"], self.params["inputs"], state)
-        return dict(
-            self.facts(),
-            stale_inputs=stale,
-            # A service that waits for its next try would take no notice of being started.
-            restart_required=bool(stale) or state.active_state == "activating",
-            unit_exists=state.found,
-            daemon_reload_required=state.need_daemon_reload,
-        )
+        return self.facts()
 
     def check_settings(self):
         params, fail = self.params, self.fail
@@ -664,7 +633,6 @@ def main():
             "check": {"type": "str", "choices": ["preflight", "health"], "required": True},
             "version": {"type": "str", "required": True},
             "unit": {"type": "str", "default": "redis_exporter.service"},
-            "inputs": {"type": "list", "elements": "path", "default": []},
             "flags": {"type": "dict", "default": {}},
             "default_flags": {"type": "dict", "default": {}},
             "known_flags": {"type": "dict", "default": {}},

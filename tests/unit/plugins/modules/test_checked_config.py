@@ -385,6 +385,24 @@ def test_without_restart_it_says_so_and_leaves_the_service(run, service):
     assert result["restart_required"] and result["changed"] and service.calls == []
 
 
+def test_service_that_cannot_be_asked_is_restarted_for_every_change(run, service, args):
+    args["service"] = None
+    assert run()["restarted"] and service.calls[-2:] == ["restart", "enable"]
+    time.sleep(0.02)
+    assert run()["changed"] is False
+    result = run(files=with_conf(args, "other\n"))
+    assert result["restarted"] and not result["reloaded"] and result["url"] == ""
+    assert service.calls[-1] == "restart"
+
+
+def test_service_that_cannot_be_asked_and_ends_runs_the_old_files_again(run, service, args):
+    args["service"] = None
+    settled(run, service)
+    result = run(files=with_conf(args, "BROKEN\n"))
+    assert '"BROKEN" is not allowed; the old files are back and app.service runs with them' in result["msg"]
+    assert service.active and "BROKEN" not in service.conf.read_text()
+
+
 def test_without_unit_only_files(run, service, args):
     alone = {"unit": None, "service": None, "files": with_conf(args, "no credentials\n")}
     assert run(**alone)["changed"] and service.calls == [] and service.checks() == 1
@@ -551,7 +569,7 @@ def test_credential_without_its_source(run, service, args, tmp_path):
         ({"files": [{"path": "../x", "content": ""}]}, "../x would lie outside of"),
         ({"files": [{"path": "x", "content": ""}], "secrets": [{"path": "x", "content": ""}]}, "two files are named x"),
         ({"files": [{"path": "x", "content": "", "mode": "rw-r--r--"}]}, "is not octal digits"),
-        ({"unit": "app.service", "service": None}, "required together"),
+        ({"unit": None}, "missing parameter(s) required by 'service': unit"),
     ],
 )
 def test_bad_options(run, service, changes, message):

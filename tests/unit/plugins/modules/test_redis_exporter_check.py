@@ -44,7 +44,7 @@ DEFAULT_STATE = {
 @pytest.fixture
 def systemd(monkeypatch):
     """What systemd would say; tests change it."""
-    host = {"version": "systemd 252 (252.5-2)", "state": dict(DEFAULT_STATE), "stale": [], "shared": True, "runs": True}
+    host = {"version": "systemd 252 (252.5-2)", "state": dict(DEFAULT_STATE), "shared": True, "runs": True}
 
     def systemctl(module, *args):
         assert args == ("--version",)
@@ -56,7 +56,6 @@ def systemd(monkeypatch):
         return _systemd.UnitState(**dict(dict.fromkeys(_systemd.UnitState._fields), **host["state"]))
 
     monkeypatch.setattr(_systemd, "unit_state", unit_state)
-    monkeypatch.setattr(_systemd, "stale_inputs", lambda module, unit, extra, state: host["stale"])
     monkeypatch.setattr(redis_exporter_check, "systemd_runs", lambda: host["runs"])
     monkeypatch.setattr(redis_exporter_check, "root_mount_is_shared", lambda: host["shared"])
     monkeypatch.setattr(redis_exporter_check.Check, "journal", lambda self: host.get("journal", ""))
@@ -127,22 +126,7 @@ def test_preflight_of_a_good_node(node):
     assert result["architecture"] in _redis_exporter.ARCHITECTURES.values()
     assert (result["redis_host"], result["redis_port"], result["redis_tls"]) == ("127.0.0.1", node.server.port, True)
     assert result["flags"]["disable-scrape-endpoint"] == "true"
-    assert result["restart_required"] is False and result["unit_exists"] is True
     assert "warnings" not in result
-
-
-def test_preflight_reports_what_an_interrupted_run_left(node, systemd):
-    systemd["stale"] = ["/opt/redis_exporter/current"]
-    systemd["state"]["need_daemon_reload"] = True
-    result = node.run("preflight")
-    assert result["restart_required"] and result["daemon_reload_required"]
-
-
-def test_a_service_that_keeps_failing_is_restarted(node, systemd):
-    systemd["state"].update(active=False, active_state="activating", sub_state="auto-restart")
-    assert node.run("preflight")["restart_required"]
-    systemd["state"].update(active_state="inactive", sub_state="dead")
-    assert not node.run("preflight")["restart_required"]
 
 
 def test_the_account_may_be_missing_when_the_role_makes_it(node):
