@@ -42,7 +42,7 @@ def seed(endpoint: str, subnet: str, hosts: dict[str, dict[str, str]], public_ke
             GroupName=name, Description=f"{role} hosts", VpcId=vpc, TagSpecifications=tags("security-group", Name=name)
         )["GroupId"]
         for role, name in GROUPS.items()
-        if role in {host["role"] for host in hosts.values()}
+        if role in {"redis", *(host["role"] for host in hosts.values())}
     }
     # What a Redis Cluster has before anyone monitors it: its own ports between its nodes.
     itself = [{"GroupId": groups["redis"]}]

@@ -142,9 +142,13 @@ def start_servers(lab: dict, directory: Path) -> None:
             directory / "moto.pid", lab["gateway"], port,
             sys.executable, str(Path(__file__).with_name("moto_server.py")), "-H", lab["gateway"], "-p", str(port),
         )  # fmt: skip
-        absent = "monitoring" if lab["aws"].get("unprovisioned") else None
-        seeded = {name: host for name, host in lab["hosts"].items() if host["role"] != absent}
+        seeded = {name: host for name, host in lab["hosts"].items() if not is_absent(lab, host)}
         aws.seed(lab["aws"]["endpoint_url"], lab["subnet"], seeded, directory / "ssh/id_ed25519.pub")
+
+
+def is_absent(lab: dict, host: dict[str, str]) -> bool:
+    """Not in the account yet, so not in its inventory either: playbooks/provision.yml makes the instance."""
+    return bool(lab["aws"] and lab["aws"].get("unprovisioned") and host["role"] == "monitoring")
 
 
 def wait_for(lab: dict, names: Iterable[str], port: int) -> None:
@@ -171,7 +175,12 @@ def prepare(lab: dict, directory: Path) -> None:
         for etc in ("redis", "redis_exporter") if about["role"] == "redis" else ("prometheus",):
             (directory / "hosts" / host / "etc" / etc / "tls").mkdir(mode=0o700, parents=True, exist_ok=True)
     (directory / "pki").mkdir(mode=0o700, exist_ok=True)
-    done = playbook(directory, here / "prepare.yml", f"--extra-vars=lab_dir={directory}")
+    arguments = [f"--extra-vars=lab_dir={directory}"]
+    absent = {name: {"ansible_host": host["address"]} for name, host in lab["hosts"].items() if is_absent(lab, host)}
+    if absent:
+        write(directory / "absent.json", json.dumps({"monitoring": {"hosts": absent}, "aws_ec2": {"hosts": absent}}))
+        arguments.append(f"--inventory={directory}/absent.json")
+    done = playbook(directory, here / "prepare.yml", *arguments)
     write(directory / "prepare.log", done.stdout + done.stderr)
     if done.returncode:
         said = re.findall(r"^(?:\[ERROR\]|fatal:|ERROR).*", done.stdout + done.stderr, re.MULTILINE) or ["no message"]

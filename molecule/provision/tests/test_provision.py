@@ -1,0 +1,52 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The instance that provision.yml made is the host that site.yml went on with."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import time
+import urllib.request
+from pathlib import Path
+
+import boto3
+
+LAB = Path(__file__).resolve().parents[3] / "build/lab/provision"
+ABOUT = json.loads((LAB / "lab.json").read_text())
+HOSTS = {about["role"]: about["address"] for about in ABOUT["hosts"].values()}
+WAIT_SECONDS = 75
+
+
+def test_there_is_one_instance_with_the_address_of_the_host():
+    ec2 = boto3.client(
+        "ec2",
+        endpoint_url=ABOUT["aws"]["endpoint_url"],
+        region_name=ABOUT["aws"]["region"],
+        aws_access_key_id="lab",
+        aws_secret_access_key="lab",
+    )
+    found = ec2.describe_instances(Filters=[{"Name": "tag:Role", "Values": ["monitoring"]}])["Reservations"]
+    [instance] = [instance for reservation in found for instance in reservation["Instances"]]
+    assert instance["PrivateIpAddress"] == HOSTS["monitoring"]
+    assert [group["GroupName"] for group in instance["SecurityGroups"]] == ["prometheus-sg"]
+
+
+def test_prometheus_on_it_scrapes_the_node():
+    password = (LAB / "secrets/prometheus_admin_password").read_text().strip()
+    request = urllib.request.Request(f"https://{HOSTS['monitoring']}:9090/api/v1/query?query=redis_up")
+    request.add_header("Authorization", "Basic " + base64.b64encode(f"admin:{password}".encode()).decode())
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))),
+    )
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        with opener.open(request, timeout=10) as answer:
+            series = json.loads(answer.read())["data"]["result"]
+        if series or time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    assert [(one["metric"]["instance"], one["value"][1]) for one in series] == [(f"{HOSTS['redis']}:9121", "1")]
