@@ -423,12 +423,14 @@ class Datasource:
             self.check_name(body["name"])
         changed = bool(not current or different or sent)
         stored = (current or {}).get("secureJsonFields")
-        self.result.update(changed=changed, secrets_sent=sorted(sent))
+        self.result["secrets_sent"] = sorted(sent)
         self.result["diff"] = {"before": self.view(current, stored), "after": self.view(body, stored, sent)}
         if changed and self.module.check_mode:
+            self.result["changed"] = True
             return
         if changed:
             current = self.write(current, body, sent)
+            self.result["changed"] = True
         self.result["datasource"] = current
         if self.params["check_health"]:
             self.finish_with_health(None if changed else health)
@@ -482,10 +484,10 @@ class Datasource:
             return
         if current.get("readOnly"):
             raise self.client.error("this data source is provisioned from a file and read-only: remove it there")
-        self.result["changed"] = True
         self.result["diff"] = {"before": self.view(current, current.get("secureJsonFields")), "after": {}}
         if not self.module.check_mode:
             self.client.request("DELETE", self.path)
+        self.result["changed"] = True
 
 
 def main():
