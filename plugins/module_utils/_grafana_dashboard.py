@@ -63,7 +63,7 @@ def unwrap(document, origin):
     if not known or not any(key in document for key in ("panels", "rows", "schemaVersion", "templating")):
         raise GrafanaError("%s is not a dashboard: it has no title, or no panels" % origin)
     for key in ("panels", "rows", "tags"):
-        if not isinstance(document.get(key) or [], list):
+        if not isinstance(document.get(key, []), (list, type(None))):
             raise GrafanaError("%s is not a dashboard: its %s are no list" % (origin, key))
     return document
 

@@ -65,8 +65,8 @@ options:
     type: dict
   sha256:
     description:
-      - Digest that the loaded dashboard has to have, of its canonical form. That is JSON with sorted keys, without white
-        space and with other characters than ASCII escaped. RV(sha256) gives it.
+      - Digest that the loaded dashboard has to have, of its canonical form. That is JSON with sorted keys, without
+        white space and with other characters than ASCII escaped. RV(sha256) gives it.
     type: str
   mirror_url:
     description:
