@@ -231,6 +231,10 @@ flags:
   description: The flags for this version, all values as text.
   type: dict
   returned: success
+healthy:
+  description: Whether the exporter that runs already has this version and reaches Redis.
+  type: bool
+  returned: O(check=preflight)
 version:
   description: The version that runs, as it reports it.
   type: str
@@ -305,7 +309,11 @@ class Check:
         self.check_web_files()
         self.check_port()
         self.check_redis()
-        return self.facts()
+        return dict(self.facts(), healthy=self.healthy())
+
+    def healthy(self):
+        """Whether the exporter that runs already is what is wanted: then nothing has to be waited for."""
+        return _systemd.unit_state(self.module, self.params["unit"]).active and self.look()[0] is None
 
     def check_settings(self):
         params, fail = self.params, self.fail

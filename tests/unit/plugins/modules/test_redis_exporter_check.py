@@ -339,6 +339,19 @@ def test_healthy(node):
     assert result["version"] == "1.86.0" and result["url"] == "http://127.0.0.1:%d/metrics" % port
 
 
+@pytest.mark.parametrize(
+    ("active", "up", "version", "healthy"),
+    [(True, 1, "1.86.0", True), (True, 0, "1.86.0", False), (True, 1, "1.69.0", False), (False, 1, "1.86.0", False)],
+)
+def test_preflight_tells_whether_there_is_anything_to_wait_for(
+    node, systemd, monkeypatch, active, up, version, healthy
+):
+    monkeypatch.setattr(_redis_exporter, "port_owner", lambda address, port: None)
+    systemd["state"].update(active=active)
+    with exporter(page(up, version)) as port:
+        assert node.run("preflight", port=port)["healthy"] is healthy
+
+
 def test_waits_until_it_is_healthy(node):
     with exporter(page(version="1.69.0"), page()) as port:
         assert not node.run("health", port=port, wait=10).get("failed")
