@@ -359,7 +359,7 @@ def make_plan(wanted: dict, existing: list, purge: str = "none", owner: str | No
             continue
         if add.pop(rule.key, None) is None:
             continue  # a second rule with the same key: AWS has none, so it is not ours to judge
-        description = want.description if want.description not in (None, rule.description) else None
+        description = want.description if want.description != rule.description else None
         new_owner = owner if adopt and rule.owner is None else None
         if description is None and new_owner is None:
             unchanged.append(rule)

@@ -746,7 +746,7 @@ def main():
     client = module.client(
         "ec2",
         retry_decorator=AWSRetry.jittered_backoff(retries=4, delay=2),
-        config=Config(retries={"mode": "standard", "max_attempts": 5}),
+        config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
     )
     if not gc.isenabled():
         gc.freeze()

@@ -468,6 +468,11 @@ def test_call_that_works_the_second_time(world, no_waiting, number, fault):
     converges(world, broken)
 
 
+def test_connection_lost_four_times(world, no_waiting):
+    world.proxy.before = lambda call, action: "answer lost" if call <= 4 else None
+    world.ok([EXPORTER], True)
+
+
 def test_endpoint_that_stays_away(world, no_waiting):
     before = world.state()
     world.proxy.before = lambda call, action: refuse("Unavailable", 503) if action.startswith("Auth") else None
@@ -646,7 +651,9 @@ def test_playbook_in_check_mode_prints_what_the_real_run_does(world, tmp_path):
         command = [Path(sys.executable).with_name("ansible-playbook"), "--diff", *options, tmp_path / "play.yml"]
         command += ["-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
         environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-        run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        run = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
         assert run.returncode == 0, run.stdout + run.stderr
         return [line for line in run.stdout.splitlines() if line[:2] in ("+ ", "- ", "~ ")]
 

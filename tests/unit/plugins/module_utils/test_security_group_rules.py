@@ -93,6 +93,11 @@ def test_sources(rule, kind, source):
     assert (want.key.kind, want.key.source, want.account) == (kind, source, None)
 
 
+def test_blanks_around_a_description_do_not_count():
+    """A folded block in YAML ends in a newline, which AWS would refuse."""
+    assert one(ports=[22], cidr_ip=["10.0.0.0/16"], rule_desc=" from the VPC\n").description == "from the VPC"
+
+
 def test_a_group_of_another_account():
     want = one(ports=[9121], group_id=[f"210987654321/{PEER}"])
     assert (want.key.source, want.account) == (PEER, "210987654321")

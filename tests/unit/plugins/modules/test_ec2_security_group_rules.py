@@ -511,6 +511,14 @@ def test_partial_failure_tells_what_was_done(aws):
     assert "aBcD" in result["error"]["message"], "nothing of what AWS said is lost"
 
 
+def test_line_of_a_rule_that_was_half_updated(aws):
+    aws.found(item(1, description="old"))
+    aws.modify("sgr-1", IpProtocol="tcp", FromPort=9121, ToPort=9121, ReferencedGroupId=PEER, Description="exporter")
+    aws.refuse("create_tags", "UnauthorizedOperation")
+    result = aws.fails([RULE], owner="prometheus", adopt=True)
+    assert result["done"] == [f'~ ingress tcp/9121 from {PEER} (prometheus-sg) "old" -> "exporter"']
+
+
 def test_missing_permission_is_the_one_that_aws_names(aws):
     aws.found()
     aws.refuse(
