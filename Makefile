@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONDONTWRITEBYTECODE := 1
 COLLECTION := build/collections/ansible_collections/redisops/monitoring
-SCENARIOS := redis_exporter prometheus site
+SCENARIOS := aws redis_exporter prometheus provision site
 
 .PHONY: help setup demo demo-down test lint sanity unit e2e rules dashboards bench docs clean $(SCENARIOS:%=e2e-%)
 
