@@ -226,6 +226,7 @@ def list_differences(before, after, path):
 
 def as_diff(found):
     """Ansible's before and after, holding only the places that differ."""
+    found = list(found)
     return {
         "before": {path: old for path, old, _new in found if old is not Missing},
         "after": {path: new for path, _old, new in found if new is not Missing},

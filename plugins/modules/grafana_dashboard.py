@@ -470,31 +470,34 @@ class Dashboard:
 
     # -- drift
 
-    def history(self):
-        """The newest versions, the newest first. None where nobody may or can know."""
-        answer = self.client.ask("GET", "%s/versions?limit=%d" % (self.path, HISTORY))
-        found = answer.data.get("versions") if isinstance(answer.data, dict) else answer.data
+    def history(self, version):
+        """The newest versions, the newest first; empty where nobody may or can know."""
+        if version == 1:  # the list calls every first version "Initial save"; the version itself keeps its message
+            answer = self.client.ask("GET", self.path + "/versions/1")
+            found = [answer.data]
+        else:
+            answer = self.client.ask("GET", "%s/versions?limit=%d" % (self.path, HISTORY))
+            found = answer.data.get("versions") if isinstance(answer.data, dict) else answer.data
         if answer.status != 200 or not isinstance(found, list):
-            return None
-        return sorted((one for one in found if isinstance(one, dict)), key=lambda one: -(one.get("version") or 0))
+            return []
+        found = [entry for entry in found if isinstance(entry, dict) and isinstance(entry.get("version"), int)]
+        return sorted(found, key=lambda entry: -entry["version"])
 
-    def last_stored(self, history):
-        """The newest version that is ours, and its digest."""
-        for entry in history or []:
+    def last_stored(self, version):
+        """(the newest version that is ours, its digest), looking back from this version."""
+        history = self.history(version)
+        for entry in history:
             digest = model.marked_digest(entry)
-            if not digest and entry.get("version") == 1:
-                # The list calls every first version "Initial save"; the version itself keeps its message.
-                answer = self.client.ask("GET", self.path + "/versions/1")
-                if answer.status == 200 and isinstance(answer.data, dict):
-                    digest = model.marked_digest(answer.data)
             if digest:
                 return entry, digest
+        if version != 1 and history and history[-1]["version"] == 1:
+            return self.last_stored(1)
         return None, None
 
     def classify(self, there, wanted):
         """(kind, edits): how the stored dashboard came to differ. Kinds as in RETURN; "ours" when only we stored it."""
         same = model.equal(model.bare(there), wanted)
-        stored, digest = self.last_stored(self.history())
+        stored, digest = self.last_stored(there.get("version"))
         untouched = stored is not None and stored["version"] == there.get("version")
         if same:  # so it is the folder that differs
             return ("ours" if untouched else "moved"), []
@@ -633,11 +636,12 @@ class Dashboard:
             if there:  # another run stored the same, or our own answer was lost
                 return there, False
             found = self.read() or {"meta": {}, "dashboard": {}}
-            moved_on = found["dashboard"].get("version") != body["dashboard"]["version"]
-            if moved_on and not self.params["overwrite"]:
+            if not self.params["overwrite"]:
+                version, by = found["dashboard"].get("version") or 0, found["meta"].get("updatedBy") or "nobody"
                 raise self.client.error(
-                    "somebody else (%s) stored version %s of this dashboard meanwhile: run again, or set overwrite"
-                    % (found["meta"].get("updatedBy") or "unknown", found["dashboard"].get("version"))
+                    "refuses version %d of this dashboard, because version %s is there, stored by %s (%s): run again,"
+                    " or set overwrite"
+                    % (body["dashboard"]["version"] + 1, version, by, refusal.message or "status 412")
                 )
             body = dict(body, overwrite=True)
             body["message"] = model.mark(
