@@ -1,0 +1,293 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Alertmanager as Prometheus and as the receivers see it, a cluster of two."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import testinfra
+
+ROOT = Path(__file__).resolve().parents[3]
+LAB = ROOT / "build/lab/alertmanager"
+ABOUT = json.loads((LAB / "lab.json").read_text())
+FIRST, SECOND = sorted(name for name, about in ABOUT["hosts"].items() if about["role"] == "monitoring")
+RUNBOOK = "https://runbooks.example/RedisInstanceDown.md"
+DASHBOARD = "https://grafana.example/d/redis-cluster?var-cluster=a&x=1"
+
+
+def url(name):
+    return f"https://{ABOUT['hosts'][name]['address']}:9093"
+
+
+def connect(name):
+    return testinfra.get_host(f"ssh://{name}", ssh_config=str(LAB / "ssh_config"), controlpersist=0, sudo=True)
+
+
+@pytest.fixture(scope="module", params=[FIRST, SECOND])
+def host(request):
+    return connect(request.param)
+
+
+@pytest.fixture(scope="module")
+def first():
+    return connect(FIRST)
+
+
+def call(name, path, data=None, login="admin:canary-admin"):
+    request = urllib.request.Request(url(name) + path, data=json.dumps(data).encode() if data is not None else None)
+    request.add_header("Content-Type", "application/json")
+    if login:
+        request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
+    context = ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    try:
+        with opener.open(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def alert(name, cluster, severity, over=False, **labels):
+    now = datetime.now(timezone.utc)
+    return {
+        "labels": {
+            "alertname": name, "cluster": cluster, "environment": "production", "severity": severity, **labels
+        },
+        "annotations": {
+            "summary": f"Redis down: {labels.get('node', '?')} ({cluster}) <5 & more",
+            "description": "It does not answer. First step: log in.",
+            "runbook_url": RUNBOOK,
+            "dashboard_url": DASHBOARD,
+        },
+        "endsAt": (now if over else now + timedelta(minutes=5)).isoformat(),
+    }  # fmt: skip
+
+
+def send(*alerts):
+    """To both, as Prometheus does."""
+    for name in (FIRST, SECOND):
+        status, body = call(name, "/api/v2/alerts", list(alerts), login="prometheus:canary-prometheus")
+        assert status == 200, body
+
+
+def arrived(host):
+    """Notifications so far, oldest first, less the Watchdog's."""
+    lines = host.check_output("cat /opt/webhook/arrived.jsonl").splitlines()
+    return [line for line in map(json.loads, lines) if line["path"] != "/deadman"]
+
+
+def about(line, cluster):
+    return cluster in json.dumps(line["body"])
+
+
+def wait(ask, seconds=40):
+    """What `ask` returns, once it is not empty."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = ask()
+        if found:
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"nothing within {seconds} s")
+
+
+def silence(*settings):
+    """The playbook, as a user runs it."""
+    extra = [f"--extra-vars={setting}" for setting in settings]
+    command = [
+        str(Path(sys.executable).with_name("ansible-playbook")), f"--inventory={LAB}/inventory", "--diff",
+        "--extra-vars=@" + str(ROOT / "molecule/alertmanager/vars/main.yml"), *extra, "playbooks/silence.yml",
+    ]  # fmt: skip
+    environment = dict(
+        os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), MOLECULE_PROJECT_DIRECTORY=str(ROOT), ANSIBLE_NOCOLOR="1"
+    )
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return int(re.search(r"changed=(\d+)", done.stdout)[1]), done.stdout
+
+
+def test_unit(host):
+    unit = host.service("alertmanager.service")
+    assert unit.is_running and unit.is_enabled
+    score = re.search(r"level for alertmanager.service: ([\d.]+)", host.check_output("systemd-analyze security alertmanager"))
+    assert float(score[1]) <= 1.5
+    assert host.check_output("stat -c %a /var/lib/private/alertmanager") == "700"
+
+
+def test_they_form_a_cluster_over_tls(first):
+    status = json.loads(wait(lambda: call(FIRST, "/api/v2/status")[1]))
+    assert status["versionInfo"]["version"].startswith(ABOUT["versions"]["alertmanager"][-1])
+    wait(lambda: json.loads(call(FIRST, "/api/v2/status")[1])["cluster"]["status"] == "ready")
+    peers = json.loads(call(SECOND, "/api/v2/status")[1])["cluster"]["peers"]
+    addresses = {f"{ABOUT['hosts'][name]['address']}:9094" for name in (FIRST, SECOND)}
+    assert {peer["address"] for peer in peers} == addresses
+    address = ABOUT["hosts"][FIRST]["address"]
+    plain = first.run(f"echo | timeout 5 openssl s_client -connect {address}:9094 -CAfile /etc/prometheus/tls/ca.crt")
+    assert "Verify return code: 0 (ok)" in plain.stdout  # it is TLS
+    assert "Acceptable client certificate CA names" in plain.stdout  # and asks who we are
+
+
+def test_web_is_closed(host):
+    name = host.check_output("hostname")
+    assert call(name, "/api/v2/alerts", login="")[0] == 401
+    assert call(name, "/api/v2/alerts", login="admin:wrong")[0] == 401
+    assert call(name, "/api/v2/alerts")[0] == 200
+    listening = host.check_output("ss -ltnH 'sport = :9093'")
+    assert url(name)[8:] in listening and "*:9093" not in listening and "0.0.0.0" not in listening.split()[3]
+
+
+def test_notifications(first):
+    """What is sent once at the beginning, and what arrives in the course of 40 seconds, where and how often."""
+    changed, _output = silence("silence_state=present", "silence_cluster=silenced", "silence_comment=test", "silence_created_by=me")
+    assert changed == 1
+    begin = time.time()
+    node = {"node": "redis-node-1a", "instance": "10.0.0.1:9121"}
+    firing = [
+        alert("RedisInstanceDown", "one", "P1", **node),
+        alert("RedisMemoryHigh", "two", "P2", **node),
+        alert("RedisSwapping", "three", "P3", **node),
+        alert("RedisSwapping", "four", "P4", **node),
+        alert("TheirOwn", "other", "page", **node),
+        alert("RedisInstanceDown", "silenced", "P1", **node),
+        # One dead node of a cluster without replicas: everything else follows from the cluster's state.
+        alert("RedisClusterStateFail", "failed", "P1"),
+        alert("RedisClusterSlotsFail", "failed", "P1"),
+        alert("RedisInstanceDown", "failed", "P1", **node),
+        alert("RedisTargetDown", "failed", "P2", **node),
+        alert("RedisTlsProbeFailing", "failed", "P1", node="redis-node-1a"),
+        alert("Watchdog", "none", "none"),
+    ]  # fmt: skip
+    send(*firing)
+
+    def paths(cluster):
+        return sorted(line["path"] for line in arrived(first) if about(line, cluster))
+
+    p1 = ["/pagerduty", "/senior/canary-senior", "/slack/canary-slack"]
+    wait(lambda: paths("one") == p1 and paths("failed") == p1)
+    assert paths("two") == ["/pagerduty", "/slack/canary-slack"]
+    assert paths("three") == ["/slack/canary-slack"]  # within business hours
+    assert paths("four") == []  # outside of its time interval
+    assert paths("other") == ["/slack/canary-slack"]  # no severity of ours
+    assert paths("silenced") == []
+    for line in arrived(first):
+        if about(line, "failed"):
+            assert "RedisClusterStateFail" in json.dumps(line["body"])
+            assert not re.search("RedisInstanceDown\\b(?!.md)|SlotsFail|TargetDown|TlsProbe", json.dumps(line["body"]))
+
+    lines = {line["path"]: line for line in arrived(first) if about(line, "one")}
+    assert lines["/pagerduty"]["time"] - begin < 20
+    # The next level hears of it when it still fires after 8 s.
+    assert 8 <= lines["/senior/canary-senior"]["time"] - begin < 28
+    assert lines["/senior/canary-senior"]["authorization"] == "Basic"
+
+    event = lines["/pagerduty"]["body"]
+    assert (event["routing_key"], event["event_action"]) == ("canary-pagerduty", "trigger")
+    assert event["payload"]["summary"] == "P1 Redis down: redis-node-1a (one) <5 & more"
+    assert (event["payload"]["severity"], event["payload"]["component"]) == ("critical", "redis-node-1a")
+    assert {link["text"]: link["href"] for link in event["links"]} == {"Runbook": RUNBOOK, "Dashboard": DASHBOARD}
+    assert "First step: log in." in json.dumps(event["payload"]["custom_details"]["firing"])
+    (message,) = lines["/slack/canary-slack"]["body"]["attachments"]
+    assert (message["title"], message["title_link"]) == ("P1 Redis down: redis-node-1a (one) &lt;5 &amp; more", RUNBOOK)
+    assert message["color"] == "danger" and f"<{RUNBOOK}|Runbook>" in message["text"]
+
+    # Over: told to everybody who heard of it, marked as such.
+    over = time.time()
+    for each in firing:
+        each["endsAt"] = datetime.now(timezone.utc).isoformat()
+    send(*[each for each in firing if each["labels"]["alertname"] != "Watchdog"])
+    wait(lambda: paths("one") == sorted(p1 * 2) and paths("failed") == sorted(p1 * 2))
+    assert paths("two") == sorted(["/pagerduty", "/slack/canary-slack"] * 2)
+    assert paths("four") == paths("silenced") == []
+    ended = {line["path"]: line["body"] for line in arrived(first) if about(line, "one") and line["time"] > over}
+    assert ended["/pagerduty"]["event_action"] == "resolve"
+    assert ended["/slack/canary-slack"]["attachments"][0]["title"].startswith("RESOLVED P1 Redis down:")
+    assert ended["/slack/canary-slack"]["attachments"][0]["color"] == "good"
+    assert ended["/senior/canary-senior"]["status"] == "resolved"
+
+
+def test_the_dead_mans_switch_hears_of_the_watchdog_again_and_again(first):
+    send(alert("Watchdog", "none", "none"))
+
+    def beats():
+        lines = map(json.loads, first.check_output("grep /deadman /opt/webhook/arrived.jsonl || true").splitlines())
+        return [line for line in lines if line["authorization"] == "Bearer"]
+
+    count = len(wait(beats))
+    wait(lambda: len(beats()) >= count + 2)
+    assert all(line["body"]["alerts"][0]["labels"]["alertname"] == "Watchdog" for line in beats())
+
+
+def test_silences():
+    settings = ["silence_state=present", "silence_cluster=work", "silence_node=redis-node-1b", "silence_comment=disk"]
+    settings.append('{"silence_matchers": ["alertname=~\\"Redis.*\\""]}')
+    changed, output = silence(*settings, "silence_duration=2h", "silence_created_by=anna")
+    assert changed == 1
+    line = re.search(r"active \S+ to \S+  (.*)", output)[1]
+    assert line.startswith('alertname=~"Redis.*", cluster="work", node="redis-node-1b"  anna: disk')
+    assert silence(*settings, "silence_duration=2h", "silence_created_by=ben")[0] == 0
+
+    def held():
+        return [each for each in json.loads(call(SECOND, "/api/v2/silences")[1]) if each["comment"] == "disk"]
+
+    (one,) = wait(held)  # the other member has it, too
+    assert (one["status"]["state"], one["createdBy"]) == ("active", "anna")
+    changed, output = silence(*settings[:1], *settings[1:], "silence_state=absent")
+    assert changed == 1 and "nothing is silenced" not in output
+    wait(lambda: held()[0]["status"]["state"] == "expired")
+    assert silence(*settings, "silence_state=absent")[0] == 0
+
+
+def test_mail_reads_well(first):
+    data = {"status": "resolved", "receiver": "x", "externalURL": "http://a", "alerts": [
+        dict(alert("RedisInstanceDown", "one", "P1", node="n<1>"), status="resolved", startsAt="2027-01-02T03:04:05Z",
+             endsAt="2027-01-02T04:04:05Z")]}  # fmt: skip
+    first.check_output("cat > /tmp/data.json <<'E'\n%s\nE" % json.dumps(data))
+
+    def render(name):
+        return first.check_output(
+            "/opt/alertmanager/current/amtool template render --template.glob='/etc/alertmanager/templates/*.tmpl'"
+            f" --template.data=/tmp/data.json --template.text='{{{{ template \"{name}\" . }}}}'"
+            + (" --template.type=html" if "html" in name else "")
+        )
+
+    assert render("redisops.subject") == "RESOLVED P1 Redis down: n<1> (one) <5 & more"
+    text = render("redisops.text")
+    assert "since 2 Jan 03:04 UTC, over at 2 Jan 04:04 UTC" in text and f"Runbook: {RUNBOOK}\n" in text
+    page = render("redisops.email.html")
+    assert "RESOLVED P1 Redis down: n&lt;1&gt; (one) &lt;5 &amp; more" in page
+    assert f'<a href="{RUNBOOK}">Runbook</a>' in page
+
+
+def test_secrets_are_nowhere_to_be_read(host):
+    done = host.run(
+        "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; systemctl show alertmanager;"
+        " systemctl cat alertmanager; journalctl --all --no-pager;"
+        " find /etc /opt /var/lib /var/tmp /tmp -xdev -type f -perm /044 -exec cat {} + 2>/dev/null"
+    )
+    places = done.stdout_bytes.decode(errors="replace")
+    assert "--config.file" in places and "routing_key_file" in places  # it did look
+    assert sorted(set(re.findall(r"canary-\w+", places))) == []
+    listed = host.check_output("stat -c '%a %U %n' /etc/alertmanager/credentials /etc/alertmanager/credentials/*").splitlines()
+    assert listed[0] == "700 root /etc/alertmanager/credentials"
+    assert {line.rpartition("/")[2] for line in listed[1:]} == {
+        "chat.slack.api_url", "cluster_tls.yml", "deadman.webhook.token", "management.email.auth_password",
+        "oncall.pagerduty.routing_key", "senior.webhook.password", "senior.webhook.url", "web.yml",
+    }  # fmt: skip
+    assert all(line.startswith("600 root ") for line in listed[1:])
+    web = host.file("/etc/alertmanager/credentials/web.yml").content_string
+    assert "$2b$10$" in web and "canary" not in web
