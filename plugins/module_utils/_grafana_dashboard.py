@@ -359,11 +359,10 @@ def flat_panels(dashboard):
     for panel in dashboard.get("panels") or []:
         if isinstance(panel, dict):
             yield panel
-            for inner in flat_panels(panel):
-                yield inner
+            yield from flat_panels(panel)
     for row in dashboard.get("rows") or []:
-        for inner in flat_panels(row) if isinstance(row, dict) else []:
-            yield inner
+        if isinstance(row, dict):
+            yield from flat_panels(row)
 
 
 def significant(value, key=None):

@@ -33,11 +33,12 @@ attributes:
     description: Also after Grafana has migrated the dashboard to a newer schema.
   platform:
     support: full
+    description: Runs on any host that reaches Grafana.
     platforms: posix
   action_group:
     support: full
     description: Connection options can be given once in C(module_defaults).
-    membership: redisops.monitoring.grafana
+    membership: [redisops.monitoring.grafana]
 options:
   uid:
     description:

@@ -32,7 +32,7 @@ attributes:
   action_group:
     support: full
     description: Connection options can be given once in C(module_defaults).
-    membership: redisops.monitoring.grafana
+    membership: [redisops.monitoring.grafana]
 options:
   uid:
     description: UID of the data source, 1 to 40 of the characters a-z, A-Z, 0-9, - and _. It cannot be changed later.
