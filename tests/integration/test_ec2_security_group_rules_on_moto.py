@@ -406,8 +406,8 @@ def done_lines(before, after):
 
 def plain(line):
     """A line of the module in the words of done_lines."""
-    sign, direction, ports, _, source = line.split()[:5]
-    proto, _, port = ports.partition("/")
+    sign, direction, ports, dummy, source = line.split()[:5]
+    proto, dummy, port = ports.partition("/")
     return f"{sign} {direction} {proto}/{port}-{port} {source}"
 
 
