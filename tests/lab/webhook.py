@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Receives notifications and appends each as one line of JSON: when it arrived, at which path, what it said.
 
-Stands in for everything that takes a POST: a webhook, Slack, PagerDuty, a dead man's switch. Each gets a path of its own.
+Stands in for everything that takes a POST: webhooks, Slack, PagerDuty, a dead man's switch. Each gets a path of its own.
 """
 
 from __future__ import annotations

@@ -177,7 +177,8 @@ def test_no_secret_lies_open(name):
     needles = dict(SECRETS)
     for user, secret in (("prometheus", "exporter_web_password"), ("admin", "prometheus_admin_password")):
         needles[f"{secret} as basic auth"] = base64.b64encode(f"{user}:{SECRETS[secret]}".encode()).decode()
-    assert scan(name, needles) == []
+    found = scan(name, needles)
+    assert not found, "\n".join(found)
 
 
 def test_the_scanner_finds_what_lies_open():
