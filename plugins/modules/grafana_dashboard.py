@@ -472,7 +472,7 @@ class Dashboard:
     # -- drift
 
     def history(self, version):
-        """The newest versions, the newest first; empty where nobody may or can know."""
+        """The newest versions, the newest first; None where this server or user cannot tell."""
         if version == 1:  # the list calls every first version "Initial save"; the version itself keeps its message
             answer = self.client.ask("GET", self.path + "/versions/1")
             found = [answer.data]
@@ -480,38 +480,40 @@ class Dashboard:
             answer = self.client.ask("GET", "%s/versions?limit=%d" % (self.path, HISTORY))
             found = answer.data.get("versions") if isinstance(answer.data, dict) else answer.data
         if answer.status != 200 or not isinstance(found, list):
-            return []
+            return None
         found = [entry for entry in found if isinstance(entry, dict) and isinstance(entry.get("version"), int)]
         return sorted(found, key=lambda entry: -entry["version"])
 
     def last_stored(self, version):
-        """(the newest version that is ours, its digest), looking back from this version."""
+        """(the newest version that is ours, its digest, is there a history), looking back from this version."""
         history = self.history(version)
-        for entry in history:
+        for entry in history or []:
             digest = model.marked_digest(entry)
             if digest:
-                return entry, digest
+                return entry, digest, True
         if version != 1 and history and history[-1]["version"] == 1:
             return self.last_stored(1)
-        return None, None
+        return None, None, history is not None
 
     def classify(self, there, wanted):
         """(kind, edits): how the stored dashboard came to differ. Kinds as in RETURN; "ours" when only we stored it."""
         same = model.equal(model.bare(there), wanted)
-        stored, digest = self.last_stored(there.get("version"))
-        untouched = stored is not None and stored["version"] == there.get("version")
+        stored, digest, known = self.last_stored(there.get("version"))
+        untouched = stored["version"] == there.get("version") if stored else not known and there.get("version") == 1
         if same:  # so it is the folder that differs
             return ("ours" if untouched else "moved"), []
         unchanged_source = digest == model.digest(wanted)
-        if untouched:
+        if untouched and stored:
             return ("migrated" if unchanged_source else "ours"), []
         base = wanted
         if stored and not unchanged_source and isinstance(stored.get("data"), dict):
             base = model.bare(stored["data"])
         found = model.edits(base, there)
-        if found:
-            return ("edited" if stored else "foreign"), found
-        return ("saved_from_ui" if base is wanted else "ours"), []
+        if not found:
+            return ("saved_from_ui" if base is wanted else "ours"), []
+        if untouched:
+            return "ours", []
+        return ("foreign" if known and not stored else "edited"), found
 
     def tell_drift(self, current, kind, found):
         """What happened, in the result and in words."""

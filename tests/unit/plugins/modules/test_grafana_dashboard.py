@@ -551,12 +551,15 @@ def test_a_server_that_migrates_what_it_stores(server, dashboard, monkeypatch):
 
 
 def test_a_server_without_a_history(server, dashboard):
+    server.fault({"answer": (404, {"message": "gone"})}, "GET", "/versions", times=99)
     dashboard(server, samples.current())
-    save_by_hand(server, lambda one: one.update(title="By hand"))
-    server.fault({"answer": (404, {"message": "gone"})}, "GET", "/versions", times=9)
-    result = dashboard(server, samples.current())
+    result = dashboard(server, samples.current(title="Second"), on_drift="fail")  # nobody can have edited a version 1
     assert result["changed"]
-    assert stored(server)["dashboard"]["title"] == "Redis now"
+    save_by_hand(server, lambda one: one.update(title="By hand"))
+    result = dashboard(server, samples.current(title="Second"))
+    assert result["changed"]
+    assert result["drift"]["kind"] == "edited"
+    assert stored(server)["dashboard"]["title"] == "Second"
 
 
 # --- 412 and other conflicts ---
