@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Receives notifications and appends each as one line of JSON: when it arrived, at which path, what it said.
 
-Stands in for everything that takes a POST: webhooks, Slack, PagerDuty, a dead man's switch. Each gets a path of its own.
+Stands in for everything that takes a POST: webhooks, Slack, PagerDuty, a dead man's switch. Each has its own path.
 """
 
 from __future__ import annotations
