@@ -134,7 +134,7 @@ def prepare(document, uid, inputs=None, overrides=None, source=None):
     """The dashboard to store: inputs filled in, freed of what belongs to an export, with its origin as a tag."""
     values = input_values(document, inputs or {})
     dashboard = fill_in({key: value for key, value in document.items() if key not in DROPPED}, values)
-    dashboard.update(copy.deepcopy(overrides or {}))
+    dashboard.update((key, copy.deepcopy(value)) for key, value in (overrides or {}).items() if key not in DROPPED)
     origin = source or ("gnet:%s" % document["gnetId"] if document.get("gnetId") else None)
     if origin:
         tags = [tag for tag in dashboard.get("tags") or [] if tag != origin]

@@ -349,7 +349,7 @@ class Folders:
         for depth, title in enumerate(titles):
             last = depth == len(titles) - 1
             wanted = uid if uid and last else self.uid_for(parent, title)
-            parent = wanted if self.check_mode else self.create(wanted, title, parent)
+            parent = wanted if self.check_mode else self.create(wanted, title, parent, bool(uid and last))
         return parent
 
     @staticmethod
@@ -368,13 +368,13 @@ class Folders:
                 "Grafana %s has no folders inside of folders: %r needs 11" % (version, "/".join(titles))
             )
 
-    def create(self, uid, title, parent):
+    def create(self, uid, title, parent, only_this_uid):
         body = {"uid": uid, "title": title}
         if parent:
             body["parentUid"] = parent
         answer = self.client.create("/api/folders", body, lambda: self.read(uid), accept=(400, 409, 412, 422))
         if isinstance(answer, grafana.Answer):
-            return self.adopt(uid, title, parent, answer)
+            return self.adopt(uid, title, parent, answer, only_this_uid)
         if parent and answer.get("parentUid") != parent:
             self.client.request("DELETE", "/api/folders/" + uid)
             raise self.client.error(
@@ -382,7 +382,7 @@ class Folders:
             )
         return answer["uid"]
 
-    def adopt(self, uid, title, parent, answer):
+    def adopt(self, uid, title, parent, answer, only_this_uid):
         """Grafana did not make it. Fine if somebody else just did."""
         folder = self.read(uid) if answer.status == 412 else None
         if folder and folder["title"] == title:
@@ -393,9 +393,10 @@ class Folders:
                 % (title, uid, folder["title"])
             )
         matches = [one["uid"] for one in self.children(parent) if one["title"] == title]
-        if len(matches) == 1:
+        if len(matches) == 1 and not only_this_uid:
             return matches[0]
-        raise self.client.error("folder %r cannot be made: %s" % (title, answer.message))
+        hint = " (uid %s)" % matches[0] if matches else ""
+        raise self.client.error("folder %r cannot be made: %s%s" % (title, answer.message, hint))
 
 
 class Dashboard:
@@ -410,14 +411,17 @@ class Dashboard:
     def set_uid(self, uid):
         if not uid:
             raise grafana.GrafanaError("the dashboard has no uid of its own: give one")
-        grafana.check_uid(uid)
-        self.uid = self.result["uid"] = uid
-        self.path = "/api/dashboards/uid/" + uid
+        self.uid = str(uid)
+        grafana.check_uid(self.uid)
+        self.result["uid"] = self.uid
+        self.path = "/api/dashboards/uid/" + self.uid
 
     def read(self):
         found = self.client.get(self.path)
         if found is not None and not isinstance(found.get("dashboard"), dict):
             raise self.client.error("answers without a dashboard: is this the base URL of Grafana?")
+        if found is not None:
+            found.setdefault("meta", {})
         return found
 
     def describe(self, current):
@@ -625,9 +629,12 @@ class Dashboard:
         found = self.read()
         if not found or (found["meta"].get("folderUid") or "") != folder:
             return None
+        version = found["dashboard"].get("version")
         if not model.equal(model.bare(found["dashboard"]), wanted):
-            return None
-        return {"uid": self.uid, "version": found["dashboard"].get("version"), "url": found["meta"].get("url")}
+            stored, digest, _known = self.last_stored(version)  # a server may store another form of the same
+            if not stored or stored["version"] != version or digest != model.digest(wanted):
+                return None
+        return {"uid": self.uid, "version": version, "url": found["meta"].get("url")}
 
     def settle(self, refusal, body, wanted, folder):
         """(answer, did we store it) after a 412: somebody else was faster, or has the title."""

@@ -1594,6 +1594,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def setup(self):
         context = self.server.tls
         if context:
+            self.request.settimeout(self.timeout)
             if self.request.recv(1, socket.MSG_PEEK) != b"\x16":  # the first byte of a TLS greeting
                 text = b"Client sent an HTTP request to an HTTPS server.\n"
                 self.request.recv(65536)

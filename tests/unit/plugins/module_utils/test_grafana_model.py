@@ -149,6 +149,7 @@ def test_what_belongs_to_the_export_is_dropped():
     assert result["uid"] == "mine"
     assert result["tags"] == ["prometheus", "gnet:4711"]
     assert result["time"]["from"] == "now-1h"
+    assert "version" not in prepared(overrides={"version": 7})
     assert prepared(source="gnet:4711:2")["tags"] == ["prometheus", "gnet:4711:2"]
     assert prepared(overrides={"tags": ["gnet:4711", "mine"]})["tags"] == ["mine", "gnet:4711"]
 

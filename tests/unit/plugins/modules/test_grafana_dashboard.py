@@ -365,6 +365,9 @@ def test_a_folder_made_by_hand_meanwhile_is_taken(oldest, dashboard):
 
     oldest.grafana.faults.append(by_hand)
     assert dashboard(oldest, samples.current(), folder="Redis")["folder_uid"] == "hand"
+    text = dashboard(oldest, samples.current(), folder="Redis", folder_uid="mine")["msg"]
+    assert "folder 'Redis' cannot be made" in text
+    assert "(uid hand)" in text
 
 
 def test_folders_that_cannot_be_made(server, dashboard):
@@ -548,6 +551,9 @@ def test_a_server_that_migrates_what_it_stores(server, dashboard, monkeypatch):
     result = dashboard(server, **options)
     assert result["changed"]
     assert result["drift"]["kind"] == "edited"
+    options["overrides"] = {"title": "Third"}
+    server.fault({"cut": "after"}, "POST", "/api/dashboards/db")
+    assert dashboard(server, **options)["version"] == 5
 
 
 def test_a_server_without_a_history(server, dashboard):
