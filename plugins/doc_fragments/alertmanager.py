@@ -24,7 +24,8 @@ options:
     type: str
   ca_path:
     description:
-      - File with the CA certificates that Alertmanager's certificate is verified with. Without it, those that the host trusts.
+      - File with the CA certificates that Alertmanager's certificate is verified with.
+      - Without it, those that the host trusts.
     type: path
   tls_server_name:
     description: Name in Alertmanager's certificate, where it does not carry the one in O(url).

@@ -22,10 +22,12 @@ class Proxy(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, upstream):
+    def __init__(self, upstream, tls=None):
         super().__init__(("127.0.0.1", 0), Handler)
         self.upstream = upstream
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server_port}"
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.forget()
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 

@@ -47,8 +47,8 @@ def denied():
         "s.sendall(open(0).read().encode()); import time; time.sleep(0.5); print(s.recv(65536).decode())"
     )
     password = (LAB / "secrets/redis_admin_password").read_text().strip()
-    node = connect(HOSTS["redis"])
-    answer = node.check_output("printf 'AUTH admin_user %s\\r\\nINFO errorstats\\r\\n' %s | python3 -c \"" + code + '"', password)
+    words = f"AUTH admin_user {password}\\r\\nINFO errorstats\\r\\n"
+    answer = connect(HOSTS["redis"]).check_output(f"printf '{words}' | python3 -c \"{code}\"")
     assert "# Errorstats" in answer
     return re.findall(r"errorstat_(\w+:count=\d+)", answer)
 
@@ -57,7 +57,8 @@ def test_unit(host):
     unit = host.service("blackbox_exporter.service")
     assert unit.is_running and unit.is_enabled
     score = re.search(
-        r"level for blackbox_exporter.service: ([\d.]+)", host.check_output("systemd-analyze security blackbox_exporter")
+        r"level for blackbox_exporter.service: ([\d.]+)",
+        host.check_output("systemd-analyze security blackbox_exporter"),
     )
     assert float(score[1]) <= 1.5
     assert "127.0.0.1:9115" in host.check_output("ss -ltnH 'sport = :9115'")
@@ -70,7 +71,9 @@ def test_probe_of_redis(host):
     assert found["probe_success"] == 1
     # The lab's certificates live 825 days.
     assert 820 < (found["probe_ssl_earliest_cert_expiry"] - time.time()) / 86400 <= 825
-    (chain,) = (value for name, value in found.items() if name.startswith("probe_ssl_last_chain_expiry_timestamp_seconds"))
+    (chain,) = (
+        value for name, value in found.items() if name.startswith("probe_ssl_last_chain_expiry_timestamp_seconds")
+    )
     assert chain > time.time()
     assert denied() == before  # nothing that would raise RedisAuthFailures
 
