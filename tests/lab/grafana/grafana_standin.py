@@ -1441,6 +1441,7 @@ def migrate_panel(panel):
     steps = [{"color": "green", "value": 0}, {"color": "red", "value": 80}]
     thresholds = {"mode": "absolute", "steps": steps}
     kept = ("id", "title", "gridPos", "targets", "datasource", "description", "links", "maxDataPoints", "interval")
+    kept += ("timeFrom", "timeShift", "hideTimeOverride", "transparent", "repeat")
     if panel.get("type") == "singlestat":
         limits = [float(one) for one in str(panel.get("thresholds") or "").split(",") if one.strip()]
         if limits:
@@ -1460,7 +1461,8 @@ def migrate_panel(panel):
         defaults = {"color": {"mode": "palette-classic"}, "custom": custom, "mappings": [], "thresholds": thresholds}
         defaults["unit"] = ((panel.get("yaxes") or [{}])[0] or {}).get("format", "short")
         options = {"legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True}}
-        options["tooltip"] = {"hideZeros": False, "mode": "multi", "sort": "none"}
+        shared = (panel.get("tooltip") or {}).get("shared")
+        options["tooltip"] = {"hideZeros": False, "mode": "multi" if shared else "single", "sort": "none"}
         new = {"type": "timeseries"}
     else:
         return panel

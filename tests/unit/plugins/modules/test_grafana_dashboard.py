@@ -697,3 +697,24 @@ def test_a_large_dashboard(server, dashboard):
     definition = dict(samples.current(), panels=panels)
     assert dashboard(server, definition)["changed"]
     assert not dashboard(server, definition)["changed"]
+
+
+def test_dashboard_11835(server, dashboard):
+    real = Path(__file__).resolve().parents[4].parent / "shared" / "dashboards" / "11835-rev1.json"
+    if not real.exists():
+        pytest.skip("dashboard 11835 is not there: %s" % real)
+    options = {"uid": "redis-11835", "path": str(real), "inputs": INPUTS, "folder": "Redis"}
+    options["sha256"] = "9ad90c516c051b5592296a587f217994a9e8d6aee3e4c78ec990075c1d3e3d45"
+    options["overrides"] = {"time": {"from": "now-1h", "to": "now"}}
+    assert dashboard(server, **options)["changed"]
+    there = stored(server, "redis-11835")["dashboard"]
+    assert [panel["datasource"] for panel in there["panels"]] == ["prom"] * 12
+    variables = {one["name"]: one.get("datasource") for one in there["templating"]["list"]}
+    assert variables["DS_PROMETHEUS"] is None
+    assert variables["instance"] == "$DS_PROMETHEUS"
+    assert not dashboard(server, **options)["changed"]
+    if server.flavour == "12.4":
+        save_in_the_ui(server, uid="redis-11835")
+        result = dashboard(server, **options)
+        assert not result["changed"], result
+        assert result["drift"]["kind"] == "saved_from_ui"
