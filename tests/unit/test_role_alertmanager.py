@@ -1,7 +1,7 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be told of the roles alertmanager and blackbox_exporter without a host: what they refuse, and what they render."""
+"""What can be told of the roles alertmanager and blackbox_exporter without a host: what they refuse and render."""
 
 from __future__ import annotations
 
@@ -70,7 +70,10 @@ CASES = {
             {"alertmanager_receivers": [dict(CHAT, name="a b"), ONCALL], "alertmanager_levels": {"L1": ["oncall"]}},
             "cannot be named a b",
         ),
-        (receivers(pagerduty={}), "more has no pagerduty.routing_key: give the integration key of the PagerDuty service"),
+        (
+            receivers(pagerduty={}),
+            "more has no pagerduty.routing_key: give the integration key of the PagerDuty service",
+        ),
         (receivers(pagerduty={"routing_key": ""}), "more has no pagerduty.routing_key"),
         (receivers(webhook={"url": "hook.example/canary"}), "more: webhook.url is not a URL that starts with https://"),
         (receivers(slack={"api_url": "#canary"}), "more: slack.api_url is not a URL"),
@@ -108,13 +111,22 @@ CASES = {
         (severities({"mute_time_intervals": ["x"]}), "mute_time_intervals has x, which alertmanager_time_intervals"),
         ({"alertmanager_time_intervals": []}, "P3: active_time_intervals has business-hours, which"),
         (interval(times=[{"start_time": "9:00", "end_time": "17:00"}]), "start_time is 9:00, which is not a time from"),
-        (interval(times=[{"start_time": 540, "end_time": 1020}]), "start_time is 540, which is not a time .* in quotes"),
+        (
+            interval(times=[{"start_time": 540, "end_time": 1020}]),
+            "start_time is 540, which is not a time .* in quotes",
+        ),
         (interval(times=[{"start_time": "22:00", "end_time": "06:00"}]), "for a time past midnight give two"),
         (interval(weekdays=["mon-fri"]), "weekdays has mon-fri, which is neither a day"),
         (interval(location="EST 5"), "location is EST 5, which is not a time zone such as America/New_York"),
         (interval(location="America/Argentina/Buenos_Aires"), ""),
-        ({"alertmanager_watchdog_interval": "often"}, "alertmanager_watchdog_interval is often, which is not a duration"),
-        ({"alertmanager_global": {"smtp_auth_password": "canary"}}, "alertmanager_global has the key smtp_auth_password,"),
+        (
+            {"alertmanager_watchdog_interval": "often"},
+            "alertmanager_watchdog_interval is often, which is not a duration",
+        ),
+        (
+            {"alertmanager_global": {"smtp_auth_password": "canary"}},
+            "alertmanager_global has the key smtp_auth_password,",
+        ),
         ({"alertmanager_global": {"slack_api_url": "canary"}}, "alertmanager_global has the key slack_api_url,"),
         ({"alertmanager_global": {"slack_api_url_file": "/x"}}, ""),
         (
@@ -124,7 +136,10 @@ CASES = {
         ({"alertmanager_credentials": {"web.yml": "canary"}}, "named web.yml, which is taken"),
         ({"alertmanager_credentials": {"oncall.pagerduty.routing_key": "canary"}}, "routing_key, which is taken"),
         ({"alertmanager_template_files": ["/x/redisops.tmpl"]}, "ends in .tmpl and is not redisops.tmpl"),
-        ({"alertmanager_flags": {"cluster.peer": "x"}}, "alertmanager_flags sets cluster.peer, which belongs to the role"),
+        (
+            {"alertmanager_flags": {"cluster.peer": "x"}},
+            "alertmanager_flags sets cluster.peer, which belongs to the role",
+        ),
     ],
     "blackbox_exporter": [
         ({}, ""),
@@ -140,13 +155,17 @@ CASES = {
             "blackbox_exporter_modules.x has the key password, which would put a secret",
         ),
         (
-            {"blackbox_exporter_modules": {"x": {"prober": "tcp", "tcp": {"tls_config": {"insecure_skip_verify": True}}}}},
+            {
+                "blackbox_exporter_modules": {
+                    "x": {"prober": "tcp", "tcp": {"tls_config": {"insecure_skip_verify": True}}}
+                }
+            },
             "has insecure_skip_verify, so it would trust anybody",
         ),
         ({"blackbox_exporter_credentials": {"redis.key": "canary"}}, "named redis.key, which is taken"),
         ({"blackbox_exporter_flags": {"config.file": "x"}}, "sets config.file, which belongs to the role"),
     ],
-}  # fmt: skip
+}
 
 
 def play(tmp_path, role, tasks, variables):
@@ -220,11 +239,14 @@ FULL = dict(
     alertmanager_receivers=[
         CHAT,
         dict(ONCALL, send_resolved=False),
-        {"name": "senior", "email": dict(MAIL, auth_username="u", auth_password="canary-mail", ca_file="/tls/mail.crt")},
+        {
+            "name": "senior",
+            "email": dict(MAIL, auth_username="u", auth_password="canary-mail", ca_file="/tls/mail.crt"),
+        },
         {"name": "deadman", "webhook": {"url": "https://h/canary", "token": "canary-token", "ca_file": "/tls/h.crt"}},
     ],
     alertmanager_levels={"L1": ["chat"], "L2": ["oncall"], "L3": ["senior"]},
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
