@@ -18,8 +18,8 @@ description:
     Descriptions are changed in place, which keeps the rule, its ID and its tags.
   - Everything that can be judged without AWS is judged before the first call; a group is never created, so a typing
     error in its name is an error.
-  - An unchanged run makes two API calls, C(DescribeSecurityGroups) and C(DescribeSecurityGroupRules), and one more
-    where O(group_id) is combined with names in O(rules[].group_name). Neither STS nor IAM is asked.
+  - An unchanged run makes two API calls, C(DescribeSecurityGroups) and C(DescribeSecurityGroupRules), and neither STS
+    nor IAM is asked. With O(group_id), names in O(rules[].group_name) that no rule refers to yet take one more.
 options:
   group_id:
     description:
@@ -366,6 +366,7 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import _securi
 # Another run got there first: what it did is read again, and only what is still missing is done.
 RACES = ("InvalidPermission.Duplicate", "InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound")
 PAUSES = (0, 1, 2, 4, 8)  # seconds before each reading again: AWS may take a moment to show a change
+MOST_FILTER_VALUES = 200
 GROUP_FULL = "RulesPerSecurityGroupLimitExceeded"
 CURES = {
     "InvalidGroup.NotFound": "the group or a source group does not exist, or is of another account or an unpeered VPC",
@@ -406,11 +407,17 @@ class SecurityGroup:
     # --- reading
 
     def read(self, wanted):
-        """Find the group and the groups that *wanted* names, then read the rules."""
-        ids = self._find(wanted)
+        """Find the group and the groups that *wanted* names, and read the rules."""
+        names = {want.key.source for want in wanted if want.key.kind == "group_name"}
+        group_id, items = self.params["group_id"], None
+        if group_id:
+            items = self._items(group_id)
+            ids = self._find_by_id(wanted, names, items)
+        else:
+            ids = self._find_by_name(names)
         self.wanted = sgr.merge(list(self._with_ids(wanted, ids)))
         self.descriptions = sgr.group_descriptions(self.group)
-        self.read_rules()
+        self.rules = [self._rule(item) for item in (self._items(self.id) if items is None else items)]
 
     def _pages(self, operation, member, filters):
         found, token = [], {}
@@ -427,21 +434,34 @@ class SecurityGroup:
         self.names.update((group["GroupId"], group["GroupName"]) for group in groups)
         return groups
 
-    def _find(self, wanted):
-        """Set the group; return the ids of the groups of its VPC by name."""
-        group_id, group_name, vpc_id = (self.params[name] for name in ("group_id", "group_name", "vpc_id"))
-        names = {want.key.source for want in wanted if want.key.kind == "group_name"}
-        if group_id:
-            sources = {want.key.source for want in wanted if want.key.kind == "group_id" and not want.account}
-            groups = self._groups({"group-id": {group_id, *sources}})
-            self._choose([group for group in groups if group["GroupId"] == group_id], group_id)
-            self._check_sources(wanted, sources - set(self.names))
-            if names:
-                groups = self._groups({"group-name": names, "vpc-id": [self.group["VpcId"]]})
-        else:
-            groups = self._groups({"group-name": {group_name, *names}, **({"vpc-id": [vpc_id]} if vpc_id else {})})
-            # The filter takes wildcards, so a name with an asterisk finds others too.
-            self._choose([group for group in groups if group["GroupName"] == group_name], f'"{group_name}"')
+    def _items(self, group_id):
+        return self._pages("describe_security_group_rules", "SecurityGroupRules", {"group-id": [group_id]})
+
+    def _find_by_name(self, names):
+        """Set the group; the ids of the groups called *names* come with it."""
+        name, vpc_id = self.params["group_name"], self.params["vpc_id"]
+        groups = self._groups({"group-name": {name, *names}, **({"vpc-id": [vpc_id]} if vpc_id else {})})
+        # The filter takes wildcards, so a name with an asterisk finds others too.
+        self._choose([group for group in groups if group["GroupName"] == name], f'"{name}"')
+        return self._ids(groups)
+
+    def _find_by_id(self, wanted, names, items):
+        """Set the group. AWS cannot be asked for an id or a name, but groups that rules refer to already come by id."""
+        group_id = self.params["group_id"]
+        sources = {want.key.source for want in wanted if want.key.kind == "group_id" and not want.account}
+        asked = {group_id, *sources}
+        if names:
+            known = {item.get("ReferencedGroupInfo", {}).get("GroupId") for item in items} - {None}
+            asked.update(sorted(known)[: MOST_FILTER_VALUES - len(asked)])
+        groups = self._groups({"group-id": asked})
+        self._choose([group for group in groups if group["GroupId"] == group_id], group_id)
+        self._check_sources(wanted, sources - set(self.names))
+        if names - set(self._ids(groups)):
+            groups += self._groups({"group-name": names, "vpc-id": [self.group["VpcId"]]})
+        return self._ids(groups)
+
+    def _ids(self, groups):
+        """Ids by name, which is unique in the VPC."""
         return {group["GroupName"]: group["GroupId"] for group in groups if group["VpcId"] == self.group["VpcId"]}
 
     def _choose(self, groups, asked):
@@ -478,8 +498,7 @@ class SecurityGroup:
                 self.warnings.append(f"{missing}, so there is no such rule to remove")
 
     def read_rules(self):
-        items = self._pages("describe_security_group_rules", "SecurityGroupRules", {"group-id": [self.id]})
-        self.rules = [self._rule(item) for item in items]
+        self.rules = [self._rule(item) for item in self._items(self.id)]
 
     def _rule(self, item):
         rule = sgr.rule_from_aws(item, self.group["OwnerId"])

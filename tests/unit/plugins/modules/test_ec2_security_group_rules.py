@@ -174,17 +174,34 @@ def test_every_page_is_read(aws):
 
 
 def test_group_by_id_with_its_sources_is_two_calls(aws):
-    aws.groups(group(), group(PEER, "prometheus-sg"), group_id=[GROUP, PEER])
     aws.rules()
+    aws.groups(group(), group(PEER, "prometheus-sg"), group_id=[GROUP, PEER])
     result = aws([{"ports": [9121], "group_id": [PEER]}], group_id=GROUP, check=True)
     assert result["diff"]["prepared"] == f"+ ingress tcp/9121 from {PEER} (prometheus-sg)\n"
 
 
-def test_group_by_id_with_sources_by_name_is_three(aws):
-    aws.groups(group(), group_id=[GROUP])
-    aws.groups(group(PEER, "prometheus-sg"), group_name=["prometheus-sg"], vpc_id=[VPC])
-    aws.rules(item(1, description="exporter"))
+def test_group_by_id_with_sources_by_name_is_two_calls_once_the_rule_is_there(aws):
+    """The group that the rule refers to tells its name when it is asked for by id."""
+    aws.rules(item(1, description="exporter"), cidr(2, 22))
+    aws.groups(group(), group(PEER, "prometheus-sg"), group_id=[GROUP, PEER])
     assert aws([RULE], group_id=GROUP)["changed"] is False
+
+
+def test_group_by_id_with_new_sources_by_name_is_three(aws):
+    aws.rules(item(1, 6379, ReferencedGroupInfo={"GroupId": OTHER, "UserId": ACCOUNT}))
+    aws.groups(group(), group(OTHER, "prometheus-sg", "vpc-2"), group_id=[GROUP, OTHER])
+    aws.groups(group(PEER, "prometheus-sg"), group_name=["prometheus-sg"], vpc_id=[VPC])
+    assert aws([RULE], group_id=GROUP, check=True)["diff"]["prepared"] == f"+ {RULE_LINE}\n"
+
+
+def test_more_referenced_groups_than_a_filter_takes(aws):
+    peers = [f"sg-{number:017x}" for number in range(16, 266)]
+    aws.rules(
+        *(item(n, 6379, ReferencedGroupInfo={"GroupId": peer, "UserId": ACCOUNT}) for n, peer in enumerate(peers))
+    )
+    aws.groups(group(), group_id=[GROUP, *peers[:199]])
+    aws.groups(group(PEER, "prometheus-sg"), group_name=["prometheus-sg"], vpc_id=[VPC])
+    assert aws([RULE], group_id=GROUP, check=True)["changed"] is True
 
 
 def test_sources_are_looked_for_in_the_vpc_of_the_group(aws):
@@ -221,13 +238,16 @@ def test_no_group_or_several(aws, groups, words):
 
 
 def test_no_group_of_that_id(aws):
+    aws.rules()
     aws.groups(group_id=[GROUP])
     assert f"no security group {GROUP} in this region" in aws.fails([], group_id=GROUP)["msg"]
+    aws.rules()
     aws.groups(group(vpc_id="vpc-2"), group_id=[GROUP])
     assert f"no security group {GROUP} in {VPC}" in aws.fails([], group_id=GROUP, vpc_id=VPC)["msg"]
 
 
 def test_no_source_of_that_id(aws):
+    aws.rules()
     aws.groups(group(), group_id=[GROUP, PEER])
     message = aws.fails([{"ports": [9121], "group_id": [PEER]}], group_id=GROUP)["msg"]
     assert message.startswith(f"rules[0]: no security group {PEER} in this region and account")
