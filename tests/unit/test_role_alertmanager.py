@@ -56,9 +56,14 @@ CASES = {
             "could silence every alert: set alertmanager_web_tls_cert_file and alertmanager_web_tls_key_file and "
             "alertmanager_web_users, or accept it",
         ),
+        (
+            {"alertmanager_listen_address": "0.0.0.0", "alertmanager_web_insecure": "false"},  # as -e hands it over
+            "or accept it with alertmanager_web_insecure",
+        ),
         ({"alertmanager_web_tls_cert_file": "/x"}, "_cert_file and alertmanager_web_tls_key_file belong together"),
         (CLUSTER, "the 2 hosts of the group both form a cluster, and whoever reaches port 9094 could silence"),
         (dict(CLUSTER, alertmanager_cluster_insecure=True), ""),
+        (dict(CLUSTER, alertmanager_cluster_insecure="no"), "form a cluster"),
         (dict(CLUSTER, alertmanager_cluster_tls_cert_file="/x"), "alertmanager_cluster_tls_ca_file belong together"),
         (
             {"alertmanager_receivers": [], "alertmanager_levels": {}},

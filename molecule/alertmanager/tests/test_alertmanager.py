@@ -155,10 +155,9 @@ def test_web_is_closed(host):
 
 def test_notifications(first):
     """What is sent once at the beginning, and what arrives in the course of 40 seconds, where and how often."""
-    changed, _output = silence(
+    silence(
         "silence_state=present", "silence_cluster=c-silenced", "silence_comment=test", "silence_created_by=me"
-    )
-    assert changed == 1
+    )  # fmt: skip
     begin = time.time()
     node = {"node": "redis-node-1a", "instance": "10.0.0.1:9121"}
     firing = [
