@@ -725,8 +725,13 @@ def _check_certificate(entry: dict[str, t.Any]) -> None:
 def _complaint(tool: str, output: str) -> str:
     """What a checker complains of, without its progress, its successes, its repetitions and its line breaks."""
     told: list[str] = []
+    summary: list[str] = []  # "TOOL: error: ..." sums up what was told before, and is all there is of a wrong flag
     for line in output.splitlines():
-        text = re.sub(r"^FAILED:|(?<= )FAILED:", "", line.strip()).strip()
-        if text and not re.match(rf"Checking |SUCCESS\b|{re.escape(tool)}: error: ", text):
+        text = re.sub(r"^Checking \S+ +(?=FAILED:)", "", line.strip())  # amtool puts both on one line
+        text = re.sub(r"^FAILED:|(?<= )FAILED:", "", text).strip()
+        last = re.match(rf"{re.escape(tool)}: error: (.*)", text)
+        if last:
+            summary.append(last.group(1))
+        elif text and not re.match(r"Checking |SUCCESS\b|Found:$|- (global config|route|\d+ [a-z ]+)$", text):
             told.append(text)
-    return _one_line(" ".join(told))
+    return _one_line(" ".join(told or summary))
