@@ -28,6 +28,7 @@ class Service:
 
 SERVICES = (
     Service("prometheus", "monitoring", 9090, "", "admin", "prometheus_admin_password"),
+    Service("alertmanager", "monitoring", 9093, "", "admin", "alertmanager_admin_password"),
     Service("redis_exporter", "redis", 9121, "/metrics", "prometheus", "exporter_web_password"),
 )
 
@@ -61,6 +62,7 @@ def show(lab: dict | None, name: str) -> None:
         print(f"  AWS is moto at {lab['aws']['endpoint_url']}; the inventory plugin is amazon.aws.aws_ec2 itself")
     if not mirror.is_upstream():
         print("  The programs are Debian's packages repacked in upstream's layout (build/mirror/ORIGIN.json)")
+    print(f"  Slack, PagerDuty and the dead man's switch are one receiver: {info['notifications']} has what arrived")
     print(f"  Hosts are systemd containers; the artefact mirror is {lab['mirror']['url']}")
     print("\nRun it again by hand")
     print(f"  cd {ROOT} && (. build/lab/{name}/env && ANSIBLE_CONFIG={ROOT}/ansible.cfg \\")
@@ -112,6 +114,7 @@ def describe(lab: dict) -> dict:
         }
     if lab["aws"]:
         info["aws"] = lab["aws"] | aws.CREDENTIALS
+    info["notifications"] = str(directory / "notifications.jsonl")
     info["mirror"] = lab["mirror"] | {"path": str(mirror.MIRROR), "versions": lab["versions"]}
     info["inventory"] = str(directory / "inventory")
     info["env"] = str(directory / "env")

@@ -10,11 +10,21 @@ import secrets
 from pathlib import Path
 
 import aws
-from common import run, write
+from common import ROOT, run, write
 
-SECRETS = ("redis_admin_password", "redis_exporter_password", "exporter_web_password", "prometheus_admin_password")
+SECRETS = (
+    "redis_admin_password",
+    "redis_exporter_password",
+    "exporter_web_password",
+    "prometheus_admin_password",
+    "alertmanager_admin_password",
+    "alertmanager_prometheus_password",
+    "webhook_token",
+)
 
 TEMPLATES = Path(__file__).parent / "inventory"
+# How Prometheus finds the rest of the stack: what users copy, word for word.
+EXAMPLE = ROOT / "inventories/aws_ec2/group_vars/monitoring/stack.yml"
 
 SSH_CONFIG = """\
 Host *
@@ -69,6 +79,7 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
         "region": aws.REGION,
         "cluster": aws.CLUSTER,
         "mirror_url": lab["mirror"]["url"],
+        "webhook_url": lab["webhook"]["url"],
         "admin": f"{lab['gateway']}/32",
         "image_parameter": aws.IMAGE_PARAMETER,
         "monitoring_address": next((h["address"] for h in lab["hosts"].values() if h["role"] == "monitoring"), ""),
@@ -93,8 +104,10 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
                     lines += [f"        {name}:", f"          ansible_host: {host['address']}"]
         write(directory / "inventory/hosts.yml", "\n".join(lines) + "\n")
     fill("connection.yml", f"group_vars/{everyone}.yml")
-    for group in ("all", "redis", "monitoring"):
+    for group in ("all", "redis"):
         fill(f"group_vars/{group}.yml", f"group_vars/{group}.yml")
+    fill("group_vars/monitoring.yml", "group_vars/monitoring/main.yml")
+    write(directory / "inventory/group_vars/monitoring/stack.yml", EXAMPLE.read_text())
 
 
 def make_env(directory: Path, lab: dict) -> None:

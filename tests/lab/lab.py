@@ -32,6 +32,7 @@ from common import ENVIRONMENT, LABS, MIRROR, ROOT, LabError, run, say, write
 WAIT_SECONDS = 60
 MIRROR_PORT = 8080
 MOTO_PORT = 5000
+WEBHOOK_PORT = 9099
 
 
 def hosts(subnet: str, redis: int, monitoring: int) -> dict[str, dict[str, str]]:
@@ -78,6 +79,7 @@ def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: 
         "gateway": gateway,
         "hosts": hosts(str(network), redis, monitoring),
         "mirror": {"url": f"http://{gateway}:{servers.free_port(gateway, MIRROR_PORT)}"},
+        "webhook": {"url": f"http://{gateway}:{servers.free_port(gateway, WEBHOOK_PORT)}", "stand_in": "webhook.py"},
         "aws": None,
     }
     if with_aws:
@@ -135,6 +137,12 @@ def start_servers(lab: dict, directory: Path) -> None:
     servers.start(
         directory / "mirror.pid", lab["gateway"], port,
         sys.executable, "-m", "http.server", "--bind", lab["gateway"], "--directory", str(MIRROR), str(port),
+    )  # fmt: skip
+    port = int(lab["webhook"]["url"].rpartition(":")[2])
+    servers.start(
+        directory / "webhook.pid", lab["gateway"], port,
+        sys.executable, str(Path(__file__).with_name("webhook.py")),
+        "--bind", lab["gateway"], "--port", str(port), "--out", str(directory / "notifications.jsonl"),
     )  # fmt: skip
     if lab["aws"]:
         port = int(lab["aws"]["endpoint_url"].rpartition(":")[2])
@@ -204,7 +212,7 @@ def down(name: str) -> None:
         foreign = {entry["root"] for entry in podman.containers(name).values()} - {str(ROOT)}
         if foreign:
             raise LabError(f"lab {name} belongs to the checkout {foreign.pop()}: end it there")
-    for server in ("mirror", "moto"):
+    for server in ("mirror", "webhook", "moto"):
         servers.stop(directory / f"{server}.pid")
     control = control_directory(name)
     for path in control.glob("*"):
@@ -229,7 +237,7 @@ def status(name: str) -> int:
         state = existing.get(f"redisops-{name}-{host}", {}).get("state", "missing")
         fine &= state == "running"
         print(f"{host:22} {about['address']:16} {about['role']:11} {state}")
-    urls = {"mirror": lab["mirror"]["url"]} | ({"moto": lab["aws"]["endpoint_url"]} if lab["aws"] else {})
+    urls = {server: lab[server]["url"] for server in ("mirror", "webhook")} | ({"moto": lab["aws"]["endpoint_url"]} if lab["aws"] else {})
     for server, url in urls.items():
         pid = servers.running(LABS / name / f"{server}.pid")
         fine &= pid is not None

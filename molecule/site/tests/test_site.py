@@ -92,8 +92,39 @@ def test_all_slots_are_served():
     assert len(series) == len(REDIS)
 
 
-def test_prometheus_wants_a_password():
-    assert get(f"https://{address(MONITORING[0])}:9090/api/v1/query?query=up")[0] == 401
+def test_every_target_is_up():
+    wait_for("up == 0", 0)
+    targets = prometheus("targets", state="active")["activeTargets"]
+    assert {target["labels"]["job"]: target["health"] for target in targets if target["health"] != "up"} == {}
+    jobs = {target["labels"]["job"] for target in targets}
+    assert jobs == {
+        "redis-cluster",
+        "redis-tls",
+        "prometheus",
+        "alertmanager",
+        "blackbox_exporter",
+        "monitoring-endpoints",
+    }
+
+
+def test_probes_succeed():
+    """Of Redis with a client certificate, and of our own services."""
+    assert len(wait_for('probe_success{job="redis-tls"} == 1', len(REDIS))) == len(REDIS)
+    series = wait_for('probe_success{job="monitoring-endpoints"} == 1', 2)
+    assert {entry["metric"]["endpoint"] for entry in series} == {"prometheus", "alertmanager"}
+
+
+@pytest.mark.parametrize("url", [":9090/api/v1/query?query=up", ":9093/api/v2/alerts"])
+def test_monitoring_wants_a_password(url):
+    assert get(f"https://{address(MONITORING[0])}{url}")[0] == 401
+
+
+def test_the_watchdog_reaches_its_receiver_through_the_whole_chain():
+    deadline = time.monotonic() + WAIT_SECONDS
+    arrived = LAB / "notifications.jsonl"
+    while not any(json.loads(line)["path"] == "/deadman" for line in arrived.read_text().splitlines()):
+        assert time.monotonic() < deadline, "no Watchdog at the dead man's switch"
+        time.sleep(1)
 
 
 @pytest.mark.parametrize("name", REDIS)
@@ -109,7 +140,10 @@ def test_exporter_gives_nothing_away(name):
 
 @pytest.mark.parametrize(
     ("name", "unit"),
-    [(name, "redis_exporter.service") for name in REDIS] + [(name, "prometheus.service") for name in MONITORING],
+    [(name, "redis_exporter.service") for name in REDIS]
+    + [
+        (name, f"{unit}.service") for name in MONITORING for unit in ("prometheus", "alertmanager", "blackbox_exporter")
+    ],
 )
 def test_unit_is_hardened(name, unit):
     host = testinfra.get_host(f"ssh://{name}", ssh_config=str(LAB / "ssh_config"), controlpersist=0, sudo=True)
@@ -175,7 +209,12 @@ def scan(name, needles):
 @pytest.mark.parametrize("name", REDIS + MONITORING)
 def test_no_secret_lies_open(name):
     needles = dict(SECRETS)
-    for user, secret in (("prometheus", "exporter_web_password"), ("admin", "prometheus_admin_password")):
+    for user, secret in (
+        ("prometheus", "exporter_web_password"),
+        ("admin", "prometheus_admin_password"),
+        ("admin", "alertmanager_admin_password"),
+        ("prometheus", "alertmanager_prometheus_password"),
+    ):
         needles[f"{secret} as basic auth"] = base64.b64encode(f"{user}:{SECRETS[secret]}".encode()).decode()
     found = scan(name, needles)
     assert not found, "\n".join(found)
