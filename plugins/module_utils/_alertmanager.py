@@ -18,6 +18,8 @@ from base64 import b64encode
 from datetime import datetime, timedelta, timezone
 from urllib.parse import quote, urlsplit
 
+from . import _tls
+
 CONNECTION = dict(
     url=dict(type="str", required=True),
     url_username=dict(type="str"),
@@ -164,18 +166,6 @@ def silence_from(entry: dict[str, t.Any]) -> Silence:
 # ------------------------------------------------------------------------------------------------------------ API
 
 
-class _Connection(http.client.HTTPSConnection):
-    """HTTPS, verified as another name where the certificate carries that one."""
-
-    def __init__(self, host: str, port: int, name: str, **kwargs: t.Any) -> None:
-        super().__init__(host, port, **kwargs)
-        self._name = name or host
-
-    def connect(self) -> None:
-        http.client.HTTPConnection.connect(self)
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
-
-
 class Alertmanager:
     """The API of one Alertmanager, or of one member of a cluster."""
 
@@ -253,4 +243,4 @@ class Alertmanager:
         except (OSError, ssl.SSLError) as err:
             raise Problem(f"ca_path: {self.params['ca_path']} cannot be used: {err}") from None
         name = self.params.get("tls_server_name") or ""
-        return _Connection(host, self.parts.port or 443, name, timeout=timeout, context=context)
+        return _tls.HTTPSConnection(host, self.parts.port or 443, name, timeout=timeout, context=context)

@@ -10,7 +10,9 @@ Private to this collection.
 from __future__ import annotations
 
 import contextlib
+import grp
 import http.client
+import json
 import os
 import re
 import ssl
@@ -43,6 +45,7 @@ class Wanted(t.NamedTuple):
     mode: int
     secret: bool
     watched: bool  # the service reads it by itself when it changes
+    gid: int | None  # None while the group is not there yet, in check mode
 
 
 class Found(t.NamedTuple):
@@ -74,7 +77,7 @@ def differs(wanted: Wanted, found: Found | None) -> bool:
         or bool(found.link)
         or found.content != wanted.content
         or found.mode != wanted.mode
-        or (found.uid, found.gid) != (os.geteuid(), os.getegid())
+        or (found.uid, found.gid) != (os.geteuid(), wanted.gid)
     )
 
 
@@ -142,18 +145,6 @@ class Answer(t.NamedTuple):
     version: str
 
 
-class _Connection(http.client.HTTPSConnection):
-    """HTTPS to an address, verified as another name where the certificate carries that one."""
-
-    def __init__(self, host: str, port: int, name: str, **kwargs: t.Any) -> None:
-        super().__init__(host, port, **kwargs)
-        self._name = name or host
-
-    def connect(self) -> None:
-        http.client.HTTPConnection.connect(self)
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
-
-
 class Service:
     """One systemd unit and its /metrics; without options it cannot be asked, and has to stay up after a restart."""
 
@@ -163,8 +154,13 @@ class Service:
         self.options = options
 
     @property
+    def reloads(self) -> bool:
+        """Whether it can be asked if it took a reload."""
+        return bool(self.options.get("metrics_url"))
+
+    @property
     def url(self) -> str:
-        parts = urlsplit(self.options.get("metrics_url", ""))
+        parts = urlsplit(self.options.get("metrics_url") or self.options.get("ready_url") or "")
         return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
     def state(self) -> _systemd.UnitState:
@@ -192,7 +188,7 @@ class Service:
             except (OSError, ssl.SSLError) as err:
                 raise Refused(f"the CA file {self.options['ca_path']} cannot be used: {err}") from None
             name = self.options.get("tls_server_name") or ""
-            link: http.client.HTTPConnection = _Connection(
+            link: http.client.HTTPConnection = _tls.HTTPSConnection(
                 host, parts.port or 443, name, timeout=timeout, context=context
             )
         else:
@@ -214,6 +210,11 @@ class Service:
     def ask(self) -> Answer:
         prefix = self.options["metrics_prefix"]
         url = self.options["metrics_url"]
+        if not self.reloads:
+            answer = self.get(self.options["ready_url"])
+            with contextlib.suppress(ValueError):
+                return Answer(loaded=True, loaded_at=0.0, version=str(json.loads(answer)["version"]))
+            return Answer(loaded=True, loaded_at=0.0, version="")
         body = self.get(url)
         values = dict(re.findall(rf"^{prefix}_config_(last_reload_\w+) (\S+)$", body, re.MULTILINE))
         version = re.search(rf'^{prefix}_build_info\{{.*?\bversion="([^"]*)"', body, re.MULTILINE)
@@ -333,7 +334,7 @@ class Service:
                 elif check_version and not self.runs_wanted_version(answer):
                     raise WrongVersion(f"{self.unit} runs {answer.version}, not {self.options['version']}")
                 else:
-                    if self.options.get("ready_url"):
+                    if self.reloads and self.options.get("ready_url"):
                         self.get(self.options["ready_url"])
                     return answer
             except WrongVersion:
@@ -435,8 +436,19 @@ class Transaction:
                     raise Refused(f"two files are named {name}: rename one of them")
                 mode = 0o600 if secret else _mode(name, entry["mode"])
                 watched = False if secret else entry["watched"]
-                wanted[path] = Wanted(path, entry["content"].encode(), mode, secret, watched)
+                gid = os.getegid() if secret else self._gid(name, entry["group"])
+                wanted[path] = Wanted(path, entry["content"].encode(), mode, secret, watched, gid)
         return list(wanted.values())
+
+    def _gid(self, name: str, group: str) -> int | None:
+        if not group:
+            return os.getegid()
+        try:
+            return grp.getgrnam(group).gr_gid
+        except KeyError:
+            if self.module.check_mode:  # an earlier task would have made it
+                return None
+            raise Refused(f"there is no group {group} on this host, which {name} shall belong to") from None
 
     def run(self) -> dict[str, t.Any]:
         """Do what is needed and return the module's result."""
@@ -457,9 +469,9 @@ class Transaction:
                 bool(stale) or any(change.secret or change.path in self.unit_files for change in changes)
             )
             reload = any(not change.watched for change in changes) or bool(self._unwatched(removals))
-            if not self.service.options:  # it could not be asked whether it took a reload
+            if not self.service.reloads:  # it could not be asked whether it took a reload
                 restart, reload = restart or (state.active and reload), False
-            elif state.active and not restart:
+            if self.service.options and state.active and not restart:
                 restart, behind = self._behind(wait=not reload)
                 reload = reload or behind
             reload = reload and state.active and not restart
@@ -541,6 +553,8 @@ class Transaction:
                 [entry.path for entry in os.scandir(directory)] if os.path.isdir(directory) else []
             )
         newest = max((_systemd.changed_at(path) or 0.0 for path in paths), default=0.0)
+        if not service.reloads:
+            return newest > (service.state().started_at or 0.0), False
         return False, not answer.loaded or answer.loaded_at < newest
 
     # Checking
@@ -617,7 +631,7 @@ class Transaction:
                 created += make_directory(os.path.dirname(change.path), 0o700 if change.secret else 0o755)
                 self._sweep(os.path.dirname(change.path))
                 touched.append(change.path)
-                switch(change.path, change.content, change.mode, os.geteuid(), os.getegid())
+                switch(change.path, change.content, change.mode, os.geteuid(), t.cast(int, change.gid))
             for path in removals:
                 touched.append(path)
                 os.unlink(path)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import ipaddress
 import os
 import ssl
@@ -15,6 +16,18 @@ import time
 
 class FileProblem(Exception):
     """One line: which file, what is wrong with it, what to do."""
+
+
+class HTTPSConnection(http.client.HTTPSConnection):
+    """HTTPS to an address, verified as another name where the certificate carries that one."""
+
+    def __init__(self, host, port, name, **kwargs):
+        super().__init__(host, port, **kwargs)
+        self._name = name or host
+
+    def connect(self):
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
 
 
 class Certificate:
