@@ -54,6 +54,7 @@ sanity: setup
 
 unit: setup
 	python tests/tools/promtool.py
+	python tests/tools/redis_server.py
 	pytest
 
 e2e: $(SCENARIOS:%=e2e-%)

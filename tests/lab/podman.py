@@ -69,15 +69,18 @@ def require() -> None:
     missing = {package for program, package in programs.items() if not which(program)}
     if not DEBIAN_KEYRING.exists():
         missing.add("debian-archive-keyring")
-    if not missing:
-        return
-    names = " ".join(sorted(missing))
+    if missing:
+        install(sorted(missing))
+
+
+def install(packages: list[str]) -> None:
+    names = " ".join(packages)
     if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
         raise LabError(f"missing system packages: {names}; install them and start again")
     say(f"installing {names}")
     ENVIRONMENT["DEBIAN_FRONTEND"] = "noninteractive"
     run("apt-get", "-q", "update")
-    run("apt-get", "-q", "-y", "install", *sorted(missing))
+    run("apt-get", "-q", "-y", "install", *packages)
 
 
 def which(program: str) -> str | None:

@@ -12,14 +12,17 @@ import io
 import ipaddress
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from redis_server import find as program
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +164,12 @@ class RedisServer:
         if not config:
             argv = ["redis-server", "-"]
         self.process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=directory
+            argv,
+            executable=program(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=directory,
         )
         self.process.stdin.write(b"" if config else self.config.read_bytes())
         self.process.stdin.close()
@@ -204,8 +212,8 @@ def pki(tmp_path_factory):
 @pytest.fixture
 def redis_server(tmp_path_factory, pki):
     """Starts servers: redis_server(cert=..., clients="no", ...). They end with the test."""
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed: apt-get install redis-server")
+    if program() is None:
+        pytest.skip("redis-server is not installed: apt-get install redis-tools")
     started = []
 
     def start(cert=None, **options):
