@@ -237,7 +237,9 @@ def status(name: str) -> int:
         state = existing.get(f"redisops-{name}-{host}", {}).get("state", "missing")
         fine &= state == "running"
         print(f"{host:22} {about['address']:16} {about['role']:11} {state}")
-    urls = {server: lab[server]["url"] for server in ("mirror", "webhook")} | ({"moto": lab["aws"]["endpoint_url"]} if lab["aws"] else {})
+    urls = {server: lab[server]["url"] for server in ("mirror", "webhook")}
+    if lab["aws"]:
+        urls["moto"] = lab["aws"]["endpoint_url"]
     for server, url in urls.items():
         pid = servers.running(LABS / name / f"{server}.pid")
         fine &= pid is not None
