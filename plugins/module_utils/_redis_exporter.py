@@ -73,6 +73,18 @@ PROTECTING = {
     "disable-scrape-endpoint": "lets whoever reaches the port make the exporter connect anywhere, through /scrape",
 }
 
+# What a scrape asks Redis, and what is missing from the metrics when the account may not.
+ASKED = (
+    (("INFO", "server"), None),
+    (("CLIENT", "SETNAME", "redis_exporter"), "client name"),
+    (("CLUSTER", "INFO"), "redis_cluster_* metrics"),
+    (("CONFIG", "GET", "maxmemory"), "redis_config_* metrics"),
+    (("SLOWLOG", "LEN"), "redis_slowlog_* metrics"),
+    (("SLOWLOG", "GET", "0"), "redis_slowlog_* metrics"),
+    (("LATENCY", "LATEST"), "redis_latency_spike_* metrics"),
+    (("LATENCY", "HISTOGRAM"), "redis_latency_percentiles_* metrics"),
+)
+
 
 class BadInput(Exception):
     """One line: what is wrong with a setting and what to write."""

@@ -18,7 +18,7 @@ import typing as t
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible.module_utils.basic import AnsibleModule
 
-_PROPERTIES = (
+PROPERTIES = (
     "LoadState",
     "ActiveState",
     "SubState",
@@ -66,10 +66,14 @@ def systemctl(module: AnsibleModule, *args: str) -> tuple[int, str, str]:
 
 def unit_state(module: AnsibleModule, unit: str) -> UnitState:
     """Ask systemd for the state of one unit."""
-    rc, out, err = systemctl(module, "show", "--property=" + ",".join(_PROPERTIES), "--", unit)
+    rc, out, err = systemctl(module, "show", "--property=" + ",".join(PROPERTIES), "--", unit)
     if rc != 0:
         module.fail_json(msg=f"systemctl show {unit} failed: {(err or out).strip()}")
-    shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+    return parse_state(unit, dict(line.split("=", 1) for line in out.splitlines() if "=" in line))
+
+
+def parse_state(unit: str, shown: dict[str, str]) -> UnitState:
+    """The state of a unit from what `systemctl show` prints of PROPERTIES."""
     active = shown.get("ActiveState") in ("active", "reloading")
     last_started_at = _epoch(_number(shown.get("ExecMainStartTimestampMonotonic")))
     return UnitState(

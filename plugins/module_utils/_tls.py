@@ -84,6 +84,15 @@ def decode_pem(pem):
         return Certificate(ssl._ssl._test_decode_cert(handle.name))
 
 
+def first_pem(path, what="certificate"):
+    """The first certificate of a file, as text."""
+    content = read_file(path, what).decode("latin-1")
+    start, end = content.find("-----BEGIN CERTIFICATE-----"), "-----END CERTIFICATE-----"
+    if start < 0 or end not in content[start:]:
+        raise FileProblem("%s: %s holds no PEM certificate" % (what, path))
+    return content[start : content.index(end, start) + len(end)] + "\n"
+
+
 def read_file(path, what):
     """Content of a file, or a problem that names the part of the path where the way ends."""
     if not os.path.isabs(path):

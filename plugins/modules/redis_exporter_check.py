@@ -252,17 +252,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.redisops.monitoring.plugins.module_utils import _redis, _redis_exporter, _systemd, _tls
 
 SYSTEMD_FLOOR = 247  # LoadCredential=
-# What a scrape asks Redis, and what is missing from the metrics when the account may not.
-ASKED = (
-    (("INFO", "server"), None),
-    (("CLIENT", "SETNAME", "redis_exporter"), "client name"),
-    (("CLUSTER", "INFO"), "redis_cluster_* metrics"),
-    (("CONFIG", "GET", "maxmemory"), "redis_config_* metrics"),
-    (("SLOWLOG", "LEN"), "redis_slowlog_* metrics"),
-    (("SLOWLOG", "GET", "0"), "redis_slowlog_* metrics"),
-    (("LATENCY", "LATEST"), "redis_latency_spike_* metrics"),
-    (("LATENCY", "HISTOGRAM"), "redis_latency_percentiles_* metrics"),
-)
 # Causes that may pass by themselves while one waits.
 PASSING = ("loading", "hung", "refused", "connect_timeout", "closed", "maxclients")
 
@@ -475,7 +464,7 @@ class Check:
         """Ask what a scrape asks."""
         try:
             with _redis.Client(target) as client:
-                for command, lost in ASKED:
+                for command, lost in _redis_exporter.ASKED:
                     try:
                         client.call(*command)
                     except _redis.ReplyError as err:

@@ -1,0 +1,206 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be seen from a monitoring host: the ways to the exporters, Prometheus, Alertmanager, the prober, Grafana.
+
+Standard library only. Private.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from urllib.parse import quote, urlsplit
+
+from ansible_collections.redisops.monitoring.plugins.module_utils import _evidence
+
+CONFIG_FILES = {
+    "prometheus": ("/etc/prometheus/prometheus.yml", "/etc/prometheus/targets/redis-cluster.yml"),
+    "alertmanager": ("/etc/alertmanager/alertmanager.yml",),
+    "blackbox_exporter": ("/etc/blackbox_exporter/blackbox.yml",),
+}
+TARGET_FIELDS = ("scrapePool", "scrapeUrl", "health", "lastError", "lastScrape", "scrapeInterval", "scrapeTimeout")
+
+
+class Service:
+    """A web service of this stack and how to ask it."""
+
+    def __init__(self, options):
+        self.url = options["url"].rstrip("/")
+        self.how = {
+            "ca_path": options.get("ca_path") or "",
+            "cert": options.get("client_cert") or "",
+            "key": options.get("client_key") or "",
+            "server_name": options.get("server_name") or "",
+            "user": options.get("url_username") or "",
+            "password": options.get("url_password") or "",
+            "token": options.get("token") or "",
+            "verify": options.get("validate_certs", True),
+        }
+
+    def get(self, path, seconds=5):
+        return _evidence.get(self.url + path, seconds, **self.how)
+
+    def json(self, path, seconds=5):
+        """(answer without its body, parsed body or None)."""
+        found = self.get(path, seconds)
+        body = found.pop("body", "")
+        try:
+            return found, json.loads(body)
+        except ValueError:
+            return found, None
+
+    def alive(self, path):
+        found = self.get(path)
+        body = found.pop("body", "")
+        if found["answered"] and found["status"] >= 400:
+            found["said"] = _evidence.one_line(body)[:200]
+        return found
+
+    def data(self, path):
+        dummy, parsed = self.json(path)
+        return parsed.get("data") if isinstance(parsed, dict) else None
+
+
+def reach(node):
+    """Whether this host gets an answer from a node's exporter: the way, TLS, and the login. It asks no metrics."""
+    found = Service(node).alive("/health")
+    parts = urlsplit(node["url"])
+    if found.get("cause") in ("timeout", "filtered", "unreachable"):
+        found["route"] = _evidence.route_to(parts.hostname)
+    return found
+
+
+def prometheus(options):
+    service = Service(options)
+    found = {"ready": service.alive("/-/ready")}
+    if not found["ready"]["answered"] or found["ready"].get("status") in (401, 403):
+        return found
+    targets = service.data("/api/v1/targets?state=active") or {}
+    found["targets"] = [target(one) for one in targets.get("activeTargets", [])]
+    found["runtime"] = service.data("/api/v1/status/runtimeinfo") or {}
+    found["config"] = (service.data("/api/v1/status/config") or {}).get("yaml", "")
+    alertmanagers = service.data("/api/v1/alertmanagers") or {}
+    found["alertmanagers"] = [one.get("url", "") for one in alertmanagers.get("activeAlertmanagers", [])]
+    found["samples"] = {
+        name: query(service, text)
+        for name, text in (
+            ("redis_up", "redis_up"),
+            ("alertmanager_errors", "sum(increase(prometheus_notifications_errors_total[2m]))"),
+            ("notifications_failed", "sum by (integration) (increase(alertmanager_notifications_failed_total[2m])) > 0"),
+        )
+    }
+    return found
+
+
+def target(one):
+    found = {name: one.get(name, "") for name in TARGET_FIELDS}
+    labels = one.get("labels", {})
+    found.update({name: labels.get(name, "") for name in ("job", "instance", "node", "cluster", "endpoint")})
+    return found
+
+
+def query(service, text):
+    parsed = service.data("/api/v1/query?query=" + quote(text))
+    if not isinstance(parsed, dict):
+        return None
+    return [
+        {"labels": {k: v for k, v in one["metric"].items() if k in ("node", "instance", "integration")}, "value": one["value"]}
+        for one in parsed.get("result", [])
+    ]
+
+
+def alertmanager(options):
+    service = Service(options)
+    found = {"ready": service.alive("/-/ready")}
+    if found["ready"].get("status") == 200:
+        dummy, status = service.json("/api/v2/status")
+        if isinstance(status, dict):
+            found["cluster"] = (status.get("cluster") or {}).get("status")
+    return found
+
+
+def blackbox(options):
+    return {"ready": Service(options).alive("/-/healthy")}
+
+
+def grafana(options):
+    service = Service(options)
+    found = {"ready": service.alive("/api/health")}
+    if found["ready"].get("status") != 200:
+        return found
+    if not (service.how["token"] or service.how["user"]):
+        return found
+    # One question with the login first: more with a wrong password would lock the account.
+    answer, organisation = service.json("/api/org")
+    found["login"] = answer
+    if answer.get("status") != 200:
+        return found
+    found["organisation"] = (organisation or {}).get("name")
+    uid = options.get("datasource_uid")
+    if uid:
+        found["datasource"] = datasource(service, uid)
+    found["dashboards"] = {one: dashboard(service, one) for one in options.get("dashboard_uids") or []}
+    return found
+
+
+def datasource(service, uid):
+    answer, stored = service.json("/api/datasources/uid/" + quote(uid, safe=""))
+    found = {"uid": uid, "status": answer.get("status")}
+    if not isinstance(stored, dict) or answer.get("status") != 200:
+        return found
+    found.update({key: stored.get(key) for key in ("name", "type", "url", "access")})
+    answer, health = service.json("/api/datasources/uid/%s/health" % quote(uid, safe=""), 10)
+    if answer.get("status") in (404, 503) or "Plugin unavailable" in json.dumps(health):
+        # Grafana 9 has no health check for it: ask a question through the datasource instead.
+        answer, health = service.json("/api/datasources/proxy/uid/%s/api/v1/query?query=up" % quote(uid, safe=""), 10)
+    found["healthy"] = answer.get("status") == 200 and (health or {}).get("status") in ("OK", "success")
+    found["said"] = _evidence.one_line((health or {}).get("message") or answer.get("error") or "")[:300]
+    return found
+
+
+def dashboard(service, uid):
+    answer, stored = service.json("/api/dashboards/uid/" + quote(uid, safe=""))
+    found = {"status": answer.get("status")}
+    if not isinstance(stored, dict) or answer.get("status") != 200:
+        return found
+    model = stored.get("dashboard") or {}
+    found["title"] = model.get("title")
+    found["folder"] = (stored.get("meta") or {}).get("folderTitle")
+    found["from"] = (model.get("time") or {}).get("from")
+    found["to"] = (model.get("time") or {}).get("to")
+    found["panels"] = len(model.get("panels") or [])
+    found["variables"] = [
+        {
+            "name": one.get("name"),
+            "type": one.get("type"),
+            "query": one.get("query") if isinstance(one.get("query"), str) else (one.get("query") or {}).get("query"),
+            "current": (one.get("current") or {}).get("value"),
+            "datasource": one.get("datasource"),
+        }
+        for one in (model.get("templating") or {}).get("list") or []
+    ]
+    found["datasources"] = sorted(set(datasources_of(model.get("panels") or [])))
+    return found
+
+
+def datasources_of(panels):
+    for panel in panels:
+        for holder in [panel] + list(panel.get("targets") or []):
+            named = holder.get("datasource")
+            if isinstance(named, dict):
+                yield str(named.get("uid"))
+            elif named:
+                yield str(named)
+        yield from datasources_of(panel.get("panels") or [])
+
+
+def config_files(name, mask):
+    found = {}
+    for path in CONFIG_FILES.get(name, ()):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as handle:
+                found[path] = {"text": mask.text(handle.read(65536)), "changed_at": os.stat(path).st_mtime}
+        except OSError as err:
+            found[path] = {"problem": err.strerror}
+    return found
