@@ -32,6 +32,11 @@ options:
     description: Token of a service account. Preferred to a password; it belongs to one organisation.
     type: str
     aliases: [grafana_api_key]
+  token_path:
+    description:
+      - File with the token, on the host that the module runs on. Use it instead of O(token) where the token shall not
+        leave that host, as with what M(redisops.monitoring.grafana_access) leaves there.
+    type: path
   org_id:
     description:
       - Organisation to work in, sent as C(X-Grafana-Org-Id) with every request. The organisation that the user has

@@ -66,6 +66,7 @@ def argument_spec(**more):
         "url_username": {"type": "str", "aliases": ["grafana_user"]},
         "url_password": {"type": "str", "no_log": True, "aliases": ["grafana_password"]},
         "token": {"type": "str", "no_log": True, "aliases": ["grafana_api_key"]},
+        "token_path": {"type": "path", "no_log": False},
         "org_id": {"type": "int"},
         "ca_path": {"type": "path"},
         "client_cert": {"type": "path"},
@@ -78,8 +79,8 @@ def argument_spec(**more):
 
 
 # What every module says about the connection options, beside its own rules.
-MUTUALLY_EXCLUSIVE = [("token", "url_username"), ("token", "url_password")]
-REQUIRED_ONE_OF = [("token", "url_username")]
+MUTUALLY_EXCLUSIVE = [("token", "url_username", "token_path"), ("token", "url_password"), ("token_path", "url_password")]
+REQUIRED_ONE_OF = [("token", "token_path", "url_username")]
 REQUIRED_TOGETHER = [("url_username", "url_password")]
 REQUIRED_BY = {"client_key": ["client_cert"]}
 
@@ -107,10 +108,25 @@ def refuse_credentials(module, option):
     raise GrafanaError("%s holds a user name or password: %s" % (option, cures.get(option, "take it out")))
 
 
+def read_token(path):
+    """The token in a file that the role grafana, or somebody else, has left on this host."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return handle.read().strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = getattr(exc, "strerror", None) or "it is not text"
+        raise GrafanaError("token_path %s cannot be read: %s" % (path, reason)) from exc
+
+
 def connect(module):
     """The client that a module's connection options describe."""
     refuse_credentials(module, "url")
-    return Client(module.params)
+    params = module.params
+    if params.get("token_path"):
+        params = dict(params, token=read_token(params["token_path"]))
+        if params["token"]:
+            module.no_log_values.add(params["token"])
+    return Client(params)
 
 
 def describe_failure(exc):

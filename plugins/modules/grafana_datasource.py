@@ -89,6 +89,11 @@ options:
       - A secret that changed while the server still takes the old one, or takes any, is not noticed. Set
         O(update_secrets=true) then.
     type: dict
+  secure_json_data_files:
+    description:
+      - More of O(secure_json_data), as files on the host that the module runs on, by name. For certificates and
+        passwords that lie on Grafana's host anyway.
+    type: dict
   update_secrets:
     description: Send O(secure_json_data) in any case. Every run with this is a change.
     type: bool
@@ -280,6 +285,18 @@ class Datasource:
             if isinstance(value, bool) or not isinstance(value, (str, int, float)):
                 raise grafana.GrafanaError("secure_json_data.%s has to be a string; an empty one removes it" % key)
             secrets[key] = str(value)
+        for key, path in (self.params["secure_json_data_files"] or {}).items():
+            if key in secrets:
+                raise grafana.GrafanaError("%s is in secure_json_data and in secure_json_data_files" % key)
+            try:
+                with open(path, encoding="utf-8") as handle:
+                    secrets[key] = handle.read()
+            except (OSError, UnicodeDecodeError) as exc:
+                reason = getattr(exc, "strerror", None) or "it is not text"
+                raise grafana.GrafanaError(
+                    "secure_json_data_files.%s: %s cannot be read: %s" % (key, path, reason)
+                ) from exc
+            self.module.no_log_values.update((secrets[key], secrets[key].strip()))
         return secrets
 
     # -- what is there
@@ -505,6 +522,7 @@ def main():
             with_credentials={"type": "bool"},
             json_data={"type": "dict"},
             secure_json_data={"type": "dict", "no_log": True},
+            secure_json_data_files={"type": "dict", "no_log": False},
             update_secrets={"type": "bool", "default": False, "no_log": False},
             check_health={"type": "bool", "default": False},
             check_health_timeout={"type": "int", "default": 15},
