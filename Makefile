@@ -14,6 +14,7 @@ help:
 	@echo 'make test       lint, sanity, unit and e2e: what CI runs'
 	@echo 'make lint | sanity | unit | e2e | e2e-<scenario>   its parts ($(SCENARIOS))'
 	@echo 'make rules      the alert rules with default thresholds, into build/rules/'
+	@echo 'make dashboards the JSON of our Grafana dashboards, into roles/grafana/files/'
 	@echo 'make bench      ratios against the peers, measured in one run'
 	@echo 'make docs       role READMEs from their argument specs'
 
@@ -64,6 +65,9 @@ $(SCENARIOS:%=e2e-%): e2e-%: setup
 
 rules: setup
 	python tests/tools/render_rules.py build/rules
+
+dashboards: setup
+	python -m dashboards
 
 bench: setup
 	set -e; for benchmark in tests/benchmarks/bench_*.py; do echo "== $$benchmark"; python $$benchmark; done
