@@ -47,7 +47,7 @@ NODE = "{{node}}"
 CLUSTER = "{{cluster}}"
 
 GREEN, YELLOW, ORANGE, RED = "green", "yellow", "orange", "red"
-THRESHOLDS = yaml.safe_load((ROLE / "vars" / "rules.yml").read_text())["__prometheus_alert_threshold_table"]
+THRESHOLDS = yaml.safe_load((ROLE / "vars" / "main" / "rules.yml").read_text())["__prometheus_alert_threshold_table"]
 RUNBOOKS = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())["prometheus_runbook_base_url"]
 
 

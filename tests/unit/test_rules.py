@@ -31,7 +31,7 @@ import render_rules
 TOOL = promtool.find()
 needs_promtool = pytest.mark.skipif(TOOL is None, reason="no promtool: run tests/tools/promtool.py once")
 
-TABLES = yaml.safe_load((ROLE / "vars" / "rules.yml").read_text())
+TABLES = yaml.safe_load((ROLE / "vars" / "main" / "rules.yml").read_text())
 THRESHOLDS = TABLES["__prometheus_alert_threshold_table"]
 ALERTS = TABLES["__prometheus_alert_for_table"]
 FILES = sorted(path.stem for path in promtests.CASES.glob("*.yml"))
