@@ -79,7 +79,11 @@ def argument_spec(**more):
 
 
 # What every module says about the connection options, beside its own rules.
-MUTUALLY_EXCLUSIVE = [("token", "url_username", "token_path"), ("token", "url_password"), ("token_path", "url_password")]
+MUTUALLY_EXCLUSIVE = [
+    ("token", "url_username", "token_path"),
+    ("token", "url_password"),
+    ("token_path", "url_password"),
+]
 REQUIRED_ONE_OF = [("token", "token_path", "url_username")]
 REQUIRED_TOGETHER = [("url_username", "url_password")]
 REQUIRED_BY = {"client_key": ["client_cert"]}

@@ -210,6 +210,7 @@ class Package:
     def fetch_key(self):
         """The keyring to write: the pinned keys and nothing else."""
         key = self.params["key"] or self.params["repository"].rstrip("/") + "/gpg.key"
+        shown = mask_url(key) if is_url(key) else key
         if is_url(key):
             options = {"headers": None, "url_username": None, "url_password": None, "force_basic_auth": False}
             options.update(client_cert=None, client_key=None, use_proxy=True, validate_certs=True)
@@ -223,12 +224,12 @@ class Package:
         try:
             found = _openpgp.keys(data)
         except _openpgp.NotAKey as exc:
-            raise ReleaseError(f"what lies at {mask_url(key) if is_url(key) else key} is no signing key: {exc}") from exc
+            raise ReleaseError(f"what lies at {shown} is no signing key: {exc}") from exc
         missing = [one for one in self.fingerprints if one not in found]
         if missing:
             raise ReleaseError(
-                f"the key at {mask_url(key) if is_url(key) else key} has the fingerprint {' and '.join(found)}, not the "
-                f"pinned {' and '.join(missing)}: if the key was changed for a good reason, pin the new one"
+                f"the key at {shown} has the fingerprint {' and '.join(found)}, not the pinned {' and '.join(missing)}: "
+                "if the key was changed for a good reason, pin the new one"
             )
         return b"".join(found[one] for one in self.fingerprints)
 
@@ -304,8 +305,8 @@ class Package:
             self.check_deb()
         if self.previous and self.compare(self.version, self.previous) and not self.params["allow_downgrade"]:
             raise ReleaseError(
-                f"{self.name} {self.previous} is installed, which is newer than {self.version}: a downgrade can make its "
-                "data unreadable, so restore a backup and set allow_downgrade, or ask for the newer version"
+                f"{self.name} {self.previous} is installed, which is newer than {self.version}: a downgrade can make "
+                "its data unreadable, so restore a backup and set allow_downgrade, or ask for the newer version"
             )
         files = self.plan()
         hold = self.params["hold"] != self.held or (install and self.params["hold"])

@@ -71,7 +71,7 @@ options:
     type: str
     default: grafana
   ca_path:
-    description: File with the CA certificates that Grafana's certificate is verified with. Those of the host without it.
+    description: File with the CA certificates that Grafana's certificate is verified with. Without it, the host's own.
     type: path
   validate_certs:
     description: Whether to verify Grafana's certificate.
@@ -201,7 +201,7 @@ class Access:
             client = self.client(token=token)
         except grafana.GrafanaError:
             return False
-        answer = client.ask("GET", ACCOUNTS + "/search?perpage=1&query=" + grafana.quote(self.params["service_account"]))
+        answer = client.ask("GET", ACCOUNTS + "/search?perpage=1")
         if answer.status in (401, 403):
             return False
         client.judge(answer)
@@ -269,14 +269,14 @@ class Access:
     def run(self):
         with self.alone():
             try:
-                password = self.password()
+                login = self.password()
                 token = self.stored()
                 works = token is not None and self.works(token)
             except grafana.GrafanaError:
                 if not self.module.check_mode:
                     raise
-                password, works = "not tried", False  # it may not run yet, or elsewhere
-            if password == "locked":
+                login, works = "not tried", False  # it may not run yet, or elsewhere
+            if login == "locked":
                 problem = LOCKED % ("Grafana at " + self.admin.url, *[self.params["url_username"]] * 2)
                 if not works:
                     raise grafana.GrafanaError(problem)
@@ -284,13 +284,12 @@ class Access:
             if not works and not self.module.check_mode:
                 self.make()
         state = "works" if works else "missing" if self.module.check_mode else "made"
-        changed = password in ("reset", "locked") or not works
-        before = {"password": "another one" if password in ("reset", "locked") else password}
-        before["token"] = "works" if works else "none that works"
-        after = {"password": "as wanted" if before["password"] == "another one" else password, "token": "works"}
+        was_set = login in ("reset", "locked")
+        before = {"password": "another one" if was_set else login, "token": "works" if works else "none that works"}
+        after = {"password": "as wanted" if was_set else login, "token": "works"}
         return {
-            "changed": changed,
-            "password": password,
+            "changed": was_set or not works,
+            "password": login,
             "token": state,
             "ready": works or not self.module.check_mode,
             "diff": {"before": before, "after": after},

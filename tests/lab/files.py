@@ -83,6 +83,9 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
         "admin": f"{lab['gateway']}/32",
         "image_parameter": aws.IMAGE_PARAMETER,
         "monitoring_address": next((h["address"] for h in lab["hosts"].values() if h["role"] == "monitoring"), ""),
+        "grafana_version": lab["grafana"]["version"],
+        "grafana_repository": lab["grafana"]["repository"],
+        "grafana_fingerprint": lab["grafana"]["fingerprint"],
         # Without AWS there are none, and the role that manages them has nothing to do.
         **{f"{role}_group": group if lab["aws"] else "" for role, group in aws.GROUPS.items()},
     } | {program: versions[-1] for program, versions in lab["versions"].items()}

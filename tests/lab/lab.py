@@ -24,6 +24,7 @@ from pathlib import Path
 import aws
 import demo
 import files
+import grafana_repository
 import mirror
 import podman
 import servers
@@ -115,6 +116,7 @@ def up(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bo
         files.make_secrets(directory)
         files.make_ssh(directory, lab["hosts"], control)
         tag, lab["versions"] = image.result(), versions.result()
+    lab["grafana"] = grafana_repository.fill()
     save(lab)
     files.make_inventory(directory, lab, control)
     files.make_env(directory, lab)

@@ -63,6 +63,7 @@ def require() -> None:
         "ssh-keygen": "openssh-client",
         "ip": "iproute2",
         "iptables": "iptables",
+        "gpg": "gpg",
     }
     if hybrid_cgroups():
         programs["runc"] = "runc"
