@@ -56,7 +56,7 @@ sanity: setup
 unit: setup
 	python tests/tools/promtool.py
 	python tests/tools/redis_server.py
-	pytest
+	pytest --numprocesses=auto --dist=worksteal
 
 e2e: $(SCENARIOS:%=e2e-%)
 
