@@ -1,0 +1,77 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gathers the results of the tests into one report. Private."""
+
+from __future__ import annotations
+
+import textwrap
+
+NOT_RUN = "not run: left out by tags or a limit, or its host failed"
+WIDTH = 92  # of a line; the YAML that Ansible shows breaks longer ones
+MARKS = {"passed": "ok", "failed": "FAIL", "skipped": "skip"}
+
+
+def report(tests):
+    rows = [row for test in tests for row in rows_of(test)]
+    count = {state: len([row for row in rows if row["state"] == state]) for state in MARKS}
+    failures = [
+        "test %d (%s), %s: expected %s, found %s"
+        % (row["test"], row["name"], row["subject"], row["expected"], row["found"])
+        for row in rows
+        if row["state"] == "failed"
+    ]
+    return {"rows": rows, **count, "failures": failures, "table": table(rows)}
+
+
+def rows_of(test):
+    found = []
+    missing = []
+    for host, result in sorted(test["results"].items()):
+        result = result or {}
+        if result.get("unreachable"):
+            found.append(row(test, host, "reachable", one_line(result.get("msg")) or "unreachable", "failed"))
+        elif "rows" in result:
+            found.extend(
+                row(test, each["subject"], each["expected"], one_line(each["found"]), each["state"])
+                for each in result["rows"]
+            )
+        elif result.get("skipped") or not result:
+            missing.append((host, test.get("why") if result.get("skipped") else NOT_RUN))
+        else:
+            found.append(row(test, host, "a result", one_line(result.get("msg")) or "the task failed", "failed"))
+    if found or not missing:
+        found.extend(row(test, host, "", why or NOT_RUN, "skipped") for host, why in missing)
+    else:  # one line for all hosts
+        found.append(row(test, "all", "", missing[0][1] or NOT_RUN, "skipped"))
+    return found
+
+
+def row(test, subject, expected, found, state):
+    return {
+        "test": test["test"],
+        "name": test["name"],
+        "subject": subject,
+        "expected": expected,
+        "found": found,
+        "state": state,
+    }
+
+
+def one_line(text):
+    return " ".join(str(text or "").split())
+
+
+def table(rows):
+    """Lines of a table; what was expected is shown where it was not found."""
+    width = max([len(row["subject"]) for row in rows] + [7])
+    lines = []
+    for row in rows:
+        head = "%-4s  %d %-10s  %-*s  " % (MARKS[row["state"]], row["test"], row["name"], width, row["subject"])
+        text = row["found"]
+        if row["state"] == "failed":
+            text = "expected %s; found %s" % (row["expected"], row["found"])
+        wrapped = textwrap.wrap(text, max(30, WIDTH - len(head)), break_long_words=False) or [""]
+        lines.append((head + wrapped[0]).rstrip())
+        lines.extend((" " * len(head) + each).rstrip() for each in wrapped[1:])
+    return lines
