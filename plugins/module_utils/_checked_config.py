@@ -187,6 +187,8 @@ class Service:
                 context = ssl.create_default_context(cafile=self.options.get("ca_path") or None)
             except (OSError, ssl.SSLError) as err:
                 raise Refused(f"the CA file {self.options['ca_path']} cannot be used: {err}") from None
+            if self.options.get("client_cert"):
+                context.load_cert_chain(self.options["client_cert"], self.options["client_key"])
             name = self.options.get("tls_server_name") or ""
             link: http.client.HTTPConnection = _tls.HTTPSConnection(
                 host, parts.port or 443, name, timeout=timeout, context=context
@@ -214,7 +216,10 @@ class Service:
             answer = self.get(self.options["ready_url"])
             with contextlib.suppress(ValueError):
                 return Answer(loaded=True, loaded_at=0.0, version=str(json.loads(answer)["version"]))
-            return Answer(loaded=True, loaded_at=0.0, version="")
+            version = re.search(rf'^{prefix}_build_info\{{.*?\bversion="([^"]*)"', answer, re.MULTILINE)
+            if prefix and not version:
+                raise Refused(f"{self.options['ready_url']} answers without {prefix}_build_info: not this service?")
+            return Answer(loaded=True, loaded_at=0.0, version=version.group(1) if version else "")
         body = self.get(url)
         values = dict(re.findall(rf"^{prefix}_config_(last_reload_\w+) (\S+)$", body, re.MULTILINE))
         version = re.search(rf'^{prefix}_build_info\{{.*?\bversion="([^"]*)"', body, re.MULTILINE)
@@ -231,13 +236,22 @@ class Service:
         # Distributions add a suffix, as in 3.5.3+ds.
         return not wanted or re.match(re.escape(wanted) + r"(?![0-9.])", answer.version) is not None
 
-    def cause(self, since: float) -> str:
+    def cause(self, since: float, unit: str = "") -> str:
         """Why the service refused, from its own log: the distinct error texts since then."""
         program = self.module.get_bin_path("journalctl")
         if not program:
             return ""
         rc, out, _err = self.module.run_command(
-            [program, "--unit", self.unit, "--since", f"@{since:.3f}", "--output=cat", "--no-pager", "--lines=60"]
+            [
+                program,
+                "--unit",
+                unit or self.unit,
+                "--since",
+                f"@{since:.3f}",
+                "--output=cat",
+                "--no-pager",
+                "--lines=60",
+            ]
         )
         lines = out.splitlines() if rc == 0 else []
         errors = [line for line in lines if re.search(r"level=(error|fatal)|^panic|^Error|fatal error", line, re.I)]
@@ -281,6 +295,17 @@ class Service:
                 problem = self.cause(began) or "its last successful reload is older than the files"
             time.sleep(0.2)
         raise Refused(f"{self.unit} did not prove the reload within {timeout} s: {problem}")
+
+    def run_once(self, timer: str) -> None:
+        """Switch a timer on, and have its service do its work once: that is the proof."""
+        worker = worker_of(timer)
+        self.systemctl("enable", timer)
+        self.systemctl("restart", timer)
+        began = time.time()
+        rc, out, err = _systemd.systemctl(self.module, "start", worker)
+        if rc != 0:
+            told = self.cause(began, worker) or _one_line(err or out)
+            raise Refused(f"{worker} failed: {re.sub('^error: ', '', told)}")
 
     def restart(self) -> None:
         self._restart()
@@ -355,6 +380,10 @@ class WrongVersion(Refused):
     pass
 
 
+def worker_of(timer: str) -> str:
+    return timer.rpartition(".")[0] + ".service"
+
+
 def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
@@ -370,12 +399,17 @@ class Stage:
         self.handed_over = f"/run/credentials/{unit}"  # where systemd puts them, and what the files refer to
         self.directory = os.path.join(temporary, "config")
         self.credentials = os.path.join(temporary, "credentials")
+        self.staged: dict[str, str] = {}
 
     def expand(self, argument: str) -> str:
+        if argument in self.staged:
+            return self.staged[argument]
         return argument.replace("{dir}", self.directory).replace("{credentials}", self.credentials)
 
     def live(self, text: str) -> str:
         """A text with the paths of the stage as those they stand for."""
+        for path, copy in self.staged.items():
+            text = text.replace(copy, path)
         return text.replace(self.directory, self.root).replace(self.credentials, self.handed_over)
 
     def fill(self, files: list[Wanted], removals: list[str], credentials: dict[str, str]) -> None:
@@ -388,7 +422,6 @@ class Stage:
                 path = os.path.join(directory, name)
                 if path not in removals and not name.startswith(LEFTOVER):
                     os.symlink(path, os.path.join(copy, name))
-        staged = {}
         for number, wanted in enumerate(files):
             if wanted.path.startswith(self.root + os.sep):
                 copy = os.path.join(self.directory, os.path.relpath(wanted.path, self.root))
@@ -399,9 +432,9 @@ class Stage:
                 os.unlink(copy)
             with open(copy, "wb") as handle:
                 handle.write(wanted.content.replace(f"{self.handed_over}/".encode(), f"{self.credentials}/".encode()))
-            staged[wanted.path] = copy
+            self.staged[wanted.path] = copy
         for name, path in credentials.items():
-            os.symlink(staged.get(path, path), os.path.join(self.credentials, name))
+            os.symlink(self.staged.get(path, path), os.path.join(self.credentials, name))
 
 
 # ---------------------------------------------------------------------------------------------------- transaction
@@ -416,6 +449,9 @@ class Transaction:
         self.restarted = self.reloaded = False  # what was asked of the unit so far, be it for nothing
         self.wanted = self._wanted()
         self.service = Service(module, params["unit"], params["service"] or {}) if params["unit"] else None
+        ask = params["service"] or {"metrics_url": "", "metrics_prefix": "", "ready_url": "-"}
+        if bool(ask["metrics_url"]) > bool(ask["metrics_prefix"]) or not (ask["metrics_url"] or ask["ready_url"]):
+            raise Refused("service takes metrics_url with metrics_prefix, or ready_url")
         # The unit's own file and drop-ins: systemd reads them, the service does not.
         self.unit_files = {
             wanted.path
@@ -455,6 +491,8 @@ class Transaction:
         found = {wanted.path: find(wanted.path) for wanted in self.wanted}
         changes = [wanted for wanted in self.wanted if differs(wanted, found[wanted.path])]
         removals = self._removals()
+        absent = [path for path in self.params["absent"] if os.path.lexists(path)]
+        removals += absent
         directories = [d for d in self._directories("prune") if not os.path.isdir(d)]
         for path in removals:
             found[path] = find(path)
@@ -468,7 +506,9 @@ class Transaction:
             restart = state.active and (
                 bool(stale) or any(change.secret or change.path in self.unit_files for change in changes)
             )
-            reload = any(not change.watched for change in changes) or bool(self._unwatched(removals))
+            reload = any(not change.watched for change in changes) or bool(
+                self._unwatched([path for path in removals if path not in absent])
+            )
             if not self.service.reloads:  # it could not be asked whether it took a reload
                 restart, reload = restart or (state.active and reload), False
             if self.service.options and state.active and not restart:
@@ -477,6 +517,7 @@ class Transaction:
             reload = reload and state.active and not restart
 
         may_restart = self.params["restart"]
+        due = self._due_timers(bool(changes or removals or restart or start)) if may_restart else {}
         result: dict[str, t.Any] = {
             "changed": bool(changes or removals or directories),
             "written": [change.path for change in changes],
@@ -491,7 +532,7 @@ class Transaction:
                 _diff(None, found[path], path, os.path.dirname(path) in self._directories("purge")) for path in removals
             ],
         }
-        act = result["changed"] or reload or restart or start
+        act = result["changed"] or reload or restart or start or bool(due)
         if act:
             self._check(removals, state)
         if self.service and (reload or (may_restart and (restart or start))):
@@ -499,13 +540,13 @@ class Transaction:
             result["reloaded"] = reload
             result["restarted"] = restart or start
             result["restart_required"] = False
-        if may_restart and state and not state.enabled:
+        if due or (may_restart and state and not state.enabled):
             result["changed"] = True
         if self.module.check_mode:
             result["restart_required"] = restart or start
             return result
         if result["changed"]:
-            self._apply(changes, removals, found, state, result)
+            self._apply(changes, removals, found, state, result, due)
         return result
 
     # What to do
@@ -556,6 +597,17 @@ class Transaction:
         if not service.reloads:
             return newest > (service.state().started_at or 0.0), False
         return False, not answer.loaded or answer.loaded_at < newest
+
+    def _due_timers(self, changed: bool) -> dict[str, _systemd.UnitState]:
+        """Timers whose service has to run now: something changed, they do not run, or the last run failed."""
+        due = {}
+        for timer in self.params["timers"]:
+            state = _systemd.unit_state(self.module, timer)
+            worker = _systemd.unit_state(self.module, worker_of(timer))
+            reload = state.need_daemon_reload or worker.need_daemon_reload
+            if changed or reload or not state.active or not state.enabled or worker.result != "success":
+                due[timer] = state._replace(need_daemon_reload=reload)
+        return due
 
     # Checking
 
@@ -621,6 +673,7 @@ class Transaction:
         found: dict[str, Found | None],
         state: _systemd.UnitState | None,
         result: dict[str, t.Any],
+        due: dict[str, _systemd.UnitState],
     ) -> None:
         created: list[str] = []
         touched: list[str] = []
@@ -634,9 +687,12 @@ class Transaction:
                 switch(change.path, change.content, change.mode, os.geteuid(), t.cast(int, change.gid))
             for path in removals:
                 touched.append(path)
+                if path.endswith(".timer"):
+                    _systemd.systemctl(self.module, "disable", "--now", os.path.basename(path))
                 os.unlink(path)
             if self.service:
-                if self.unit_files & set(touched) or (state and state.need_daemon_reload):
+                reload = any(entry.need_daemon_reload for entry in (state, *due.values()) if entry)
+                if reload or self._of_systemd(touched):
                     self.service.systemctl("daemon-reload")
                 if result["restarted"]:
                     self.restarted = True
@@ -646,11 +702,16 @@ class Transaction:
                     self.service.reload()
                 if self.params["restart"] and state and not state.enabled:
                     self.service.systemctl("enable", self.service.unit)
+                for timer in due:
+                    self.service.run_once(timer)
         except (OSError, Refused) as err:
             cause = str(err)
             if isinstance(err, OSError):
                 cause = f"{err.filename} could not be written: {err.strerror}"
-            raise Refused(f"{cause}; {self._undo(cause, touched, created, found, state)}") from None
+            raise Refused(f"{cause}; {self._undo(cause, touched, created, found, state, due)}") from None
+
+    def _of_systemd(self, paths: list[str]) -> bool:
+        return any(path in self.unit_files or path.endswith((".service", ".timer")) for path in paths)
 
     @staticmethod
     def _sweep(directory: str) -> None:
@@ -666,10 +727,14 @@ class Transaction:
         created: list[str],
         found: dict[str, Found | None],
         state: _systemd.UnitState | None,
+        due: dict[str, _systemd.UnitState],
     ) -> str:
         """Put everything back, the service included; returns the end of the error message."""
         service = self.service
         try:
+            for timer, before in due.items():
+                if not before.active:
+                    _systemd.systemctl(self.module, "disable", "--now", timer)
             if service and state and not state.active and self.restarted:
                 _systemd.systemctl(self.module, "stop", service.unit)
                 _systemd.systemctl(self.module, "reset-failed", service.unit)
@@ -684,8 +749,10 @@ class Transaction:
         if not service or not state:
             return files
         try:
-            if self.unit_files & set(touched):
+            if self._of_systemd(touched):
                 service.systemctl("daemon-reload")
+            for timer in (path for path in touched if path.endswith(".timer") and found[path]):
+                service.systemctl("enable", "--now", os.path.basename(timer))
             if not (self.restarted or self.reloaded):
                 return files
             if not state.active:

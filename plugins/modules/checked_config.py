@@ -58,6 +58,11 @@ options:
         description: Mode of the file, octal digits in quotes.
         type: str
         default: "0644"
+      group:
+        description:
+          - Group that the file belongs to. Empty for the group of the user who runs the module, normally root.
+        type: str
+        default: ""
       watched:
         description: The service reads this file by itself when it changes, so that it needs no reload.
         type: bool
@@ -93,6 +98,13 @@ options:
     type: list
     elements: str
     default: []
+  absent:
+    description:
+      - Absolute paths of files that must not be there, such as the units of a part that was switched off.
+      - A timer among them is stopped and disabled first.
+    type: list
+    elements: path
+    default: []
   marker:
     description: Text in the first or last line of a file, a comment that starts with C(#), which makes it ours.
     type: str
@@ -100,6 +112,7 @@ options:
   checks:
     description:
       - Commands that must accept the new set, each a list of arguments.
+      - An argument that is the path of one of the O(files) stands for its staged copy.
       - V({dir}) stands for the staging directory. It holds the new files, and links to the files of others that lie in
         O(path) already.
       - V({credentials}) stands for a directory with what the C(LoadCredential=) settings of O(unit) would hand over. In
@@ -143,9 +156,17 @@ options:
     type: list
     elements: path
     default: []
+  timers:
+    description:
+      - Timers that belong to O(unit), such as V(collect.timer). Their files may be among O(files).
+      - They are started and enabled, and after each change the service of the same name is run once. It has to succeed.
+        It is run as well when its last run failed.
+    type: list
+    elements: str
+    default: []
   restart:
     description:
-      - Start, restart and enable the unit as needed.
+      - Start, restart and enable the unit and the O(timers) as needed.
       - With V(false) the module only reloads, and says in RV(restart_required) when that is not enough.
     type: bool
     default: true
@@ -156,18 +177,22 @@ options:
     type: dict
     suboptions:
       metrics_url:
-        description: URL of its metrics.
+        description:
+          - URL of its metrics. Empty for a service whose metrics say nothing about its configuration, such as Grafana.
+            It is restarted for every change then, and O(service.ready_url) is the proof.
         type: str
-        required: true
+        default: ""
       metrics_prefix:
         description:
           - Prefix of its metrics C(_config_last_reload_successful), C(_build_info) and
             C(_config_last_reload_success_timestamp_seconds).
           - For example V(prometheus), V(alertmanager) or V(blackbox_exporter).
         type: str
-        required: true
+        default: ""
       ready_url:
-        description: URL that answers 200 once the service is ready.
+        description:
+          - URL that answers 200 once the service is ready. Without O(service.metrics_url) the version is taken from
+            the key C(version) of its JSON, or, with O(service.metrics_prefix), from the metric C(_build_info) there.
         type: str
         default: ""
       version:
@@ -189,6 +214,12 @@ options:
         description: Name the service's certificate is verified against, where it does not carry the one in the URL.
         type: str
         default: ""
+      client_cert:
+        description: Client certificate, for a service that asks for one.
+        type: path
+      client_key:
+        description: Key of O(service.client_cert).
+        type: path
       timeout:
         description: Seconds a reload may take.
         type: int
@@ -229,7 +260,7 @@ written:
   elements: str
   returned: success
 removed:
-  description: Files removed from the directories in O(prune) and O(purge).
+  description: Files removed, those of the directories in O(prune) and O(purge), and those in O(absent).
   type: list
   elements: str
   returned: success
@@ -281,6 +312,7 @@ def main():
                     path=name,
                     content=dict(type="str", required=True),
                     mode=dict(type="str", default="0644"),
+                    group=dict(type="str", default=""),
                     watched=dict(type="bool", default=False),
                 ),
             ),
@@ -293,6 +325,7 @@ def main():
             ),
             prune=dict(type="list", elements="str", default=[]),
             purge=dict(type="list", elements="str", default=[]),
+            absent=dict(type="list", elements="path", default=[]),
             marker=dict(type="str", default="Managed by redisops.monitoring"),
             checks=dict(type="list", elements="list", default=[]),
             certificates=dict(
@@ -311,18 +344,21 @@ def main():
             ),
             unit=dict(type="str"),
             inputs=dict(type="list", elements="path", default=[]),
+            timers=dict(type="list", elements="str", default=[]),
             restart=dict(type="bool", default=True),
             service=dict(
                 type="dict",
                 options=dict(
-                    metrics_url=dict(type="str", required=True),
-                    metrics_prefix=dict(type="str", required=True),
+                    metrics_url=dict(type="str", default=""),
+                    metrics_prefix=dict(type="str", default=""),
                     ready_url=dict(type="str", default=""),
                     version=dict(type="str", default=""),
                     url_username=dict(type="str", default=""),
                     url_password=dict(type="str", default="", no_log=True),
                     ca_path=dict(type="path"),
                     tls_server_name=dict(type="str", default=""),
+                    client_cert=dict(type="path"),
+                    client_key=dict(type="path", no_log=False),
                     timeout=dict(type="int", default=60),
                     start_timeout=dict(type="int", default=600),
                 ),
