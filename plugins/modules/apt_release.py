@@ -173,7 +173,7 @@ class Package:
 
     def run(self, *argv):
         return self.module.run_command(
-            argv, environ_update={"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}, check_rc=False
+            list(argv), environ_update={"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}, check_rc=False
         )
 
     def installed(self):
@@ -228,8 +228,8 @@ class Package:
         missing = [one for one in self.fingerprints if one not in found]
         if missing:
             raise ReleaseError(
-                f"the key at {shown} has the fingerprint {' and '.join(found)}, not the pinned {' and '.join(missing)}: "
-                "if the key was changed for a good reason, pin the new one"
+                f"the key at {shown} has the fingerprint {' and '.join(found)}, not the pinned {' and '.join(missing)}:"
+                " if the key was changed for a good reason, pin the new one"
             )
         return b"".join(found[one] for one in self.fingerprints)
 
