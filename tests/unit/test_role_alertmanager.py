@@ -299,13 +299,13 @@ def test_routes(rendered):
         (each["matchers"][0], each["receiver"], each["group_wait"], each["repeat_interval"]) for each in routes[3:]
     ]
     assert steps == [
-        ('severity = "P1"', "chat", "30s", "15m"),
-        ('severity = "P1"', "oncall", "30s", "15m"),
+        ('severity = "P1"', "chat", "45s", "15m"),
+        ('severity = "P1"', "oncall", "45s", "15m"),
         ('severity = "P1"', "senior", "15m", "15m"),
-        ('severity = "P2"', "chat", "30s", "1h"),
-        ('severity = "P2"', "oncall", "30s", "1h"),
+        ('severity = "P2"', "chat", "45s", "1h"),
+        ('severity = "P2"', "oncall", "45s", "1h"),
         ('severity = "P2"', "senior", "1h", "1h"),
-        ('severity = "P3"', "chat", "30s", "24h"),
+        ('severity = "P3"', "chat", "45s", "24h"),
     ]
     assert all(each["continue"] for each in routes[3:])
     assert routes[-1]["active_time_intervals"] == ["business-hours"]
