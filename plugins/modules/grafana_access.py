@@ -28,7 +28,7 @@ attributes:
     description: Says what becomes of password and token, and never shows them.
   idempotent:
     support: full
-    description: Run twice, the second run changes nothing.
+    description: Run twice without O(set_password), the second run changes nothing.
   platform:
     support: full
     platforms: posix
@@ -46,6 +46,12 @@ options:
     description: Password that this administrator shall have.
     type: str
     required: true
+  set_password:
+    description:
+      - Set the password without trying it first. For a run that knows that it is a new one, so that not even one
+        wrong try is counted. Every run with this is a change.
+    type: bool
+    default: false
   token_path:
     description: File for the token. It belongs to root, mode 0600.
     type: path
@@ -174,8 +180,8 @@ class Access:
 
     def password(self):
         if self.module.check_mode:
-            return "not tried"
-        if self.login():
+            return "reset" if self.params["set_password"] else "not tried"
+        if not self.params["set_password"] and self.login():
             return "works"
         self.reset()
         return "reset" if self.login() else "locked"
@@ -275,7 +281,7 @@ class Access:
             except grafana.GrafanaError:
                 if not self.module.check_mode:
                     raise
-                login, works = "not tried", False  # it may not run yet, or elsewhere
+                works = False  # it may not run yet, or elsewhere
             if login == "locked":
                 problem = LOCKED % ("Grafana at " + self.admin.url, *[self.params["url_username"]] * 2)
                 if not works:
@@ -302,6 +308,7 @@ def main():
             "url": {"type": "str", "required": True},
             "url_username": {"type": "str", "default": "admin"},
             "url_password": {"type": "str", "required": True, "no_log": True},
+            "set_password": {"type": "bool", "default": False, "no_log": False},
             "token_path": {"type": "path", "required": True, "no_log": False},
             "service_account": {"type": "str", "default": "redisops"},
             "program": {"type": "path", "default": "/usr/share/grafana/bin/grafana"},

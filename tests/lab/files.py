@@ -111,6 +111,8 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
         fill(f"group_vars/{group}.yml", f"group_vars/{group}.yml")
     fill("group_vars/monitoring.yml", "group_vars/monitoring/main.yml")
     write(directory / "inventory/group_vars/monitoring/stack.yml", EXAMPLE.read_text())
+    if not lab["grafana"]["dashboard"]:
+        write(directory / "inventory/group_vars/monitoring/dashboards.yml", "---\ngrafana_gnet_dashboards: []\n")
 
 
 def make_env(directory: Path, lab: dict) -> None:
