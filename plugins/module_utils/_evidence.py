@@ -289,7 +289,9 @@ def route_to(address):
 
 def units(names, mask):
     """State of systemd units by name, with the reason in the journal where one is not well."""
-    rc, out = command(["systemctl", "--no-pager", "show", "--property=" + ",".join(UNIT_PROPERTIES), "--"] + list(names))
+    rc, out = command(
+        ["systemctl", "--no-pager", "show", "--property=" + ",".join(UNIT_PROPERTIES), "--"] + list(names)
+    )
     if rc is None:
         return {"problem": "systemctl does not answer"}
     found = {}
@@ -497,7 +499,9 @@ def get(url, seconds=5, ca_path="", cert="", key="", server_name="", user="", pa
         raw = socket.create_connection((parts.hostname, port), timeout=seconds)
         if parts.scheme == "https":
             raw.settimeout(seconds)
-            raw = tls_context(ca_path, cert, key, verify).wrap_socket(raw, server_hostname=server_name or parts.hostname)
+            raw = tls_context(ca_path, cert, key, verify).wrap_socket(
+                raw, server_hostname=server_name or parts.hostname
+            )
         connection = http.client.HTTPConnection(parts.hostname, port, timeout=seconds)
         connection.sock = raw
         headers = {"User-Agent": "redisops.monitoring", "Accept": "application/json, text/plain"}

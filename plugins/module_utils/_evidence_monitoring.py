@@ -87,7 +87,10 @@ def prometheus(options):
         for name, text in (
             ("redis_up", "redis_up"),
             ("alertmanager_errors", "sum(increase(prometheus_notifications_errors_total[2m]))"),
-            ("notifications_failed", "sum by (integration) (increase(alertmanager_notifications_failed_total[2m])) > 0"),
+            (
+                "notifications_failed",
+                "sum by (integration) (increase(alertmanager_notifications_failed_total[2m])) > 0",
+            ),
         )
     }
     return found
@@ -105,7 +108,10 @@ def query(service, text):
     if not isinstance(parsed, dict):
         return None
     return [
-        {"labels": {k: v for k, v in one["metric"].items() if k in ("node", "instance", "integration")}, "value": one["value"]}
+        {
+            "labels": {k: v for k, v in one["metric"].items() if k in ("node", "instance", "integration")},
+            "value": one["value"],
+        }
         for one in parsed.get("result", [])
     ]
 

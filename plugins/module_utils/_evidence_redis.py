@@ -18,14 +18,8 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import _eviden
 
 REDIS_UNITS = ("redis-server.service", "redis.service")
 EXPORTER_UNIT = "redis_exporter.service"
-SETTINGS = (
-    "bind port tls-port tls-cert-file tls-key-file tls-ca-cert-file tls-auth-clients cluster-enabled aclfile dir"
-    " logfile maxmemory maxmemory-policy maxclients"
-).split()
-INFO = (
-    "redis_version uptime_in_seconds connected_clients maxclients used_memory maxmemory loading role"
-    " rdb_last_bgsave_status aof_enabled aof_last_write_status cluster_enabled"
-).split()
+SETTINGS = ["bind", "port", "tls-port", "tls-cert-file", "tls-key-file", "tls-ca-cert-file", "tls-auth-clients", "cluster-enabled", "aclfile", "dir", "logfile", "maxmemory", "maxmemory-policy", "maxclients"]
+INFO = ["redis_version", "uptime_in_seconds", "connected_clients", "maxclients", "used_memory", "maxmemory", "loading", "role", "rdb_last_bgsave_status", "aof_enabled", "aof_last_write_status", "cluster_enabled"]
 FLAG = re.compile(r"--?([\w.-]+)(?:=(.*))?$", re.S)
 
 
@@ -232,9 +226,7 @@ class Exporter:
             return {"url": url, "answered": False, "error": _evidence.one_line(err)}
         metrics = _redis_exporter.Metrics(text, self.flags.get("namespace", "redis"))
         values = ("up", "cluster_enabled", "cluster_state", "exporter_last_scrape_duration_seconds")
-        return dict(
-            {name: metrics.value(name) for name in values}, url=url, answered=True, version=metrics.version
-        )
+        return dict({name: metrics.value(name) for name in values}, url=url, answered=True, version=metrics.version)
 
     def files(self):
         found = {}

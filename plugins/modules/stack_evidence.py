@@ -269,7 +269,15 @@ UNITS = _evidence_redis.REDIS_UNITS + (
     "blackbox_exporter.service",
     "grafana-server.service",
 )
-DATA = ("/", "/var/log", "/var/lib", "/var/lib/redis", "/var/lib/prometheus", "/var/lib/alertmanager", "/var/lib/grafana")
+DATA = (
+    "/",
+    "/var/log",
+    "/var/lib",
+    "/var/lib/redis",
+    "/var/lib/prometheus",
+    "/var/lib/alertmanager",
+    "/var/lib/grafana",
+)
 SERVICES = {
     "prometheus": _evidence_monitoring.prometheus,
     "alertmanager": _evidence_monitoring.alertmanager,

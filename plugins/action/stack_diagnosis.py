@@ -1,0 +1,68 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Draws the conclusions from evidence on the controller and writes them as table, JSON and a page; see the module's docs."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.text.converters import to_text
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagnosis, _doctor_report
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        dummy, options = self.validate_argument_spec(
+            {
+                "stack": {"type": "dict", "required": True},
+                "report_dir": {"type": "str", "default": ""},
+            }
+        )
+        # A plain copy: what came from hosts is data, whatever it looks like.
+        stack = json.loads(json.dumps(options["stack"], default=to_text))
+        stack.setdefault("time", time.time())
+        stack.setdefault("directory", os.getcwd())
+        findings = _diagnosis.diagnose(stack)
+        report = _doctor_report.report(stack, findings)
+        display.display(_doctor_report.table(report))
+        files = self.write(options["report_dir"], stack, report) if options["report_dir"] else {}
+        for kind, path in files.items():
+            display.display("%s: %s" % (kind, path))
+        healthy = not any(one["severity"] == "error" for one in findings)
+        result.update(
+            changed=False, findings=findings, files=files, healthy=healthy, msg=_doctor_report.summary(findings)
+        )
+        return result
+
+    @staticmethod
+    def write(directory, stack, report):
+        directory = os.path.abspath(os.path.expanduser(directory))
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(report["time"]))
+        files = {}
+        try:
+            os.makedirs(directory, mode=0o750, exist_ok=True)
+            for kind, text in (
+                ("json", json.dumps(dict(report, evidence=stack), indent=1, sort_keys=True) + "\n"),
+                ("html", _doctor_report.page(report)),
+            ):
+                path = os.path.join(directory, "doctor-%s.%s" % (stamp, kind))
+                with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w", encoding="utf-8") as handle:
+                    handle.write(text)
+                files[kind] = path
+        except OSError as err:
+            raise AnsibleActionFail(
+                "%s: the report cannot be written (%s); set doctor_report_dir" % (directory, err.strerror)
+            ) from err
+        return files
