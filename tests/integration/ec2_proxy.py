@@ -36,6 +36,15 @@ class Proxy(http.server.ThreadingHTTPServer):
         self.before = lambda number, action: None
         self.after = lambda action: None
 
+    def ask(self, path, body, headers):
+        """Status and body of moto's answer."""
+        upstream = http.client.HTTPConnection(self.upstream, timeout=30)
+        upstream.request("POST", path, body, headers)
+        response = upstream.getresponse()
+        answer = response.status, response.read()
+        upstream.close()
+        return answer
+
     def writes(self):
         return [action for action in self.calls if action not in READS]
 
@@ -54,11 +63,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         fault = self.server.before(len(self.server.calls), action)
         if isinstance(fault, tuple):
             return self.answer(*fault)
-        upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
-        upstream.request("POST", self.path, body, dict(self.headers))
-        response = upstream.getresponse()
-        status, answer = response.status, response.read()
-        upstream.close()
+        status, answer = self.server.ask(self.path, body, dict(self.headers))
         self.server.after(action)
         if fault == "answer lost":
             self.close_connection = True
