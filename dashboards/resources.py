@@ -388,7 +388,7 @@ def certificates() -> list:
             "Days left, as a TLS probe sees them. A full bar is 90 days or more. An expired one fails the probe and is "
             "gone from here: RedisTlsProbeFailing fires.",
             "suffix:days",
-            [(f"({served_certificates()} - time()) / 86400", NODE)],
+            [(f"sort(({served_certificates()} - time()) / 86400)", NODE)],
             decimals=1,
             thresholds=days_left(),
             high=90,
