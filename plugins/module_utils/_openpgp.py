@@ -26,9 +26,13 @@ def dearmor(data):
     if b"-----BEGIN PGP PUBLIC KEY BLOCK-----" not in data:
         return data
     try:
-        return b"".join(base64.b64decode(match.group("body"), validate=False) for match in ARMOR.finditer(data))
+        bodies = [b"".join(match.group("body").split()) for match in ARMOR.finditer(data)]
+        packed = b"".join(base64.b64decode(body, validate=True) for body in bodies)
     except binascii.Error as exc:
         raise NotAKey("its armor is damaged") from exc
+    if not packed:
+        raise NotAKey("its armor is damaged")
+    return packed
 
 
 def packets(data):
@@ -52,6 +56,8 @@ def packets(data):
                 if size == 8:
                     raise NotAKey("it has a packet of unknown length")
                 length, at = int.from_bytes(data[at + 1 : at + 1 + size], "big"), at + 1 + size
+            if at > len(data):
+                raise IndexError
         except IndexError:
             raise NotAKey("it is cut off") from None
         body = data[at : at + length]

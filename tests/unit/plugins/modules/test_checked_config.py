@@ -664,3 +664,39 @@ def test_switch_leaves_nothing_behind_when_it_fails(tmp_path, monkeypatch):
     with contextlib.suppress(OSError):
         _checked_config.switch(str(tmp_path / "x"), b"y", 0o600, os.geteuid(), os.getegid())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_service_with_a_health_page_only(run, service, args, monkeypatch):
+    args["service"] = {"ready_url": f"{service.url}/api/health", "version": "1.2.3", "start_timeout": 1}
+
+    def answer(self, url):
+        if not service.active:
+            raise _checked_config.Refused("connection refused")
+        return json.dumps({"version": service.version, "database": "ok"})
+
+    monkeypatch.setattr(_checked_config.Service, "get", answer)
+    result = run()
+    assert result["restarted"] and result["url"] == service.url
+    settled(lambda: {"changed": True}, service)
+    assert not run()["changed"] and service.calls == []
+    assert run(files=with_conf(args, "line one\nother\n"))["restarted"]  # it could not prove a reload
+    time.sleep(0.02)
+    os.utime(service.conf)  # as after a run that was interrupted before the restart
+    assert run(files=with_conf(args, "line one\nother\n"))["restarted"]
+    service.binary.write_text("1.2.4")
+    assert "runs 1.2.4, not 1.2.3" in run()["msg"]
+
+
+def test_file_of_a_group(run, service, args, tmp_path):
+    import grp
+
+    group = next(one for one in grp.getgrall() if one.gr_gid not in (0, os.getegid()))
+    files = [dict(args["files"][0], group=group.gr_name, mode="0640"), *args["files"][1:]]
+    assert run(files=files)["changed"]
+    assert (service.conf.stat().st_gid, service.conf.stat().st_mode & 0o777) == (group.gr_gid, 0o640)
+    assert not run(files=files)["changed"]
+    os.chown(service.conf, -1, os.getegid())
+    assert run(files=files)["written"] == [str(service.conf)]
+    files[0]["group"] = "no-such-group"
+    assert run(files=files, check=True)["changed"]  # the package would bring it
+    assert "there is no group no-such-group on this host, which app.conf shall belong to" in run(files=files)["msg"]

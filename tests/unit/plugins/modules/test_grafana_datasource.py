@@ -470,3 +470,34 @@ def test_server_errors_pass_or_are_told(server, backend, datasource):
     assert datasource(server, **wanted(backend))["changed"]
     server.fault({"answer": (502, "<html>bad gateway</html>", {}, "text/html")}, "GET", times=9)
     assert "status 502" in datasource(server, **wanted(backend))["msg"]
+
+
+def test_secrets_from_files_of_the_host(server, datasource, tmp_path):
+    (tmp_path / "ca.crt").write_text("canary-certificate\nline two\n")
+    with Backend(password=ONE) as backend:
+        files = {"tlsCACert": str(tmp_path / "ca.crt")}
+        result = datasource(server, **wanted(backend, secure_json_data_files=files))
+        assert sorted(result["secrets_sent"]) == ["basicAuthPassword", "tlsCACert"]
+        assert "canary-certificate" not in json.dumps(result)
+        doc = server.grafana.store.get("datasource", "1/prom")
+        assert server.grafana.vault.open(doc["secure"]["tlsCACert"]) == "canary-certificate\nline two\n"
+        assert not datasource(server, **wanted(backend, secure_json_data_files=files))["changed"]
+        both = datasource(server, **wanted(backend, secure_json_data_files={"basicAuthPassword": "/x"}))
+        assert "basicAuthPassword is in secure_json_data and in secure_json_data_files" in both["msg"]
+        missing = datasource(server, **wanted(backend, secure_json_data_files={"tlsCACert": "/nowhere"}))
+        assert "secure_json_data_files.tlsCACert: /nowhere cannot be read: No such file" in missing["msg"]
+
+
+def test_token_from_a_file_of_the_host(newest, run_module, tmp_path):
+    path = tmp_path / "token"
+    path.write_text(newest.token() + "\n")
+
+    def run(**args):
+        return run_module(grafana_datasource, url=newest.url, uid="prom", ds_type="prometheus", **args)
+
+    result = run(token_path=str(path))
+    assert result["changed"] and path.read_text().strip() not in json.dumps(result)
+    assert "token_path /nowhere cannot be read: No such file" in run(token_path="/nowhere")["msg"]
+    assert "mutually exclusive" in run(token_path=str(path), token="t0ken")["msg"]
+    path.write_text("\n")
+    assert "token is empty" in run(token_path=str(path))["msg"]
