@@ -67,7 +67,7 @@ def test_several_keys_are_told_apart(old):
         (BINARY[:1], "it is cut off"),
         (packet(13, b"only a name"), "it is not a public key"),
         (packet(6, b"\x06\x00"), "version 6"),
-        (ARMORED.replace(b"7LC0", b"7LC", 1), "its armor is damaged"),
+        (ARMORED.replace(b"bLC0", b"bLC", 1), "its armor is damaged"),
         (ARMORED.replace(b"-----END", b"----END"), "its armor is damaged"),
     ],
 )
