@@ -124,7 +124,7 @@ def now() -> list:
             runbooks=("RedisRdbStale",),
         ),
         figure(
-            "Certificate, first to expire",
+            "Next certificate expiry",
             "Days left, of the certificates that Redis serves and of the certificate files on the nodes.",
             "suffix:days",
             [(f"min {BY_CLUSTER} (({served_certificates()} or {certificate_files()}) - time()) / 86400", CLUSTER)],
@@ -398,7 +398,7 @@ def certificates() -> list:
         listing(
             "Certificate files",
             "Days left of every certificate file on the nodes, those that no client sees included. "
-            "server: what Redis serves. client: what the exporter shows to Redis. exporter: what the exporter serves.",
+            "server: what Redis serves. client: what the exporter shows to Redis. exporter: what an exporter serves.",
             "suffix:days",
             f"(max by (node, usage, path) {certificate_files()} - time()) / 86400",
             columns,
