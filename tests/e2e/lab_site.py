@@ -13,7 +13,6 @@ import ssl
 import subprocess
 import sys
 import time
-import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -105,10 +104,10 @@ class Site:
             raise SiteError(f"{path} failed in lab {self.name}: see {self.directory}/playbook.log")
         return done.stdout
 
-    def alerts(self, selector: str) -> list[dict[str, str]]:
-        """What Prometheus holds for true, by labels."""
-        url = f"https://{self.address[self.monitoring[0]]}:9090/api/v1/query?"
-        request = urllib.request.Request(url + urllib.parse.urlencode({"query": f"ALERTS{{{selector}}}"}))
+    def alerts(self) -> list[dict]:
+        """What Prometheus holds for true at the moment, pending or firing, less the Watchdog."""
+        url = f"https://{self.address[self.monitoring[0]]}:9090/api/v1/alerts"
+        request = urllib.request.Request(url)
         login = f"admin:{self.secret('prometheus_admin_password')}"
         request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
         context = ssl.create_default_context(cafile=str(self.directory / "pki/ca.crt"))
@@ -116,7 +115,8 @@ class Site:
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
         with opener.open(request, timeout=30) as answer:
-            return [series["metric"] for series in json.load(answer)["data"]["result"]]
+            alerts = json.load(answer)["data"]["alerts"]
+        return [alert for alert in alerts if alert["labels"]["alertname"] != "Watchdog"]
 
     def notifications(self, since: float) -> list[dict]:
         """What arrived since then, oldest first."""

@@ -86,9 +86,9 @@ def send(*alerts):
         assert status == 200, body
 
 
-def arrived(host):
+def arrived():
     """Notifications so far, oldest first, less the Watchdog's."""
-    lines = host.check_output("cat /opt/webhook/arrived.jsonl").splitlines()
+    lines = (LAB / "notifications.jsonl").read_text().splitlines()
     return [line for line in map(json.loads, lines) if line["path"] != "/deadman"]
 
 
@@ -153,7 +153,7 @@ def test_web_is_closed(host):
     assert url(name)[8:] in listening and "*:9093" not in listening and "0.0.0.0" not in listening.split()[3]
 
 
-def test_notifications(first):
+def test_notifications():
     """What is sent once at the beginning, and what arrives in the course of 40 seconds, where and how often."""
     silence(
         "silence_state=present", "silence_cluster=c-silenced", "silence_comment=test", "silence_created_by=me"
@@ -178,7 +178,7 @@ def test_notifications(first):
     send(*firing)
 
     def paths(cluster):
-        return sorted(line["path"] for line in arrived(first) if about(line, cluster))
+        return sorted(line["path"] for line in arrived() if about(line, cluster))
 
     p1 = ["/pagerduty", "/senior/canary-senior", "/slack/canary-slack"]
     wait(lambda: paths("c-one") == p1 and paths("c-failed") == p1)
@@ -187,12 +187,12 @@ def test_notifications(first):
     assert paths("c-four") == []  # outside of its time interval
     assert paths("c-other") == ["/slack/canary-slack"]  # no severity of ours
     assert paths("c-silenced") == []
-    for line in arrived(first):
+    for line in arrived():
         if about(line, "c-failed"):
             assert "RedisClusterStateFail" in json.dumps(line["body"])
             assert not re.search("RedisInstanceDown\\b(?!.md)|SlotsFail|TargetDown|TlsProbe", json.dumps(line["body"]))
 
-    lines = {line["path"]: line for line in arrived(first) if about(line, "c-one")}
+    lines = {line["path"]: line for line in arrived() if about(line, "c-one")}
     assert lines["/pagerduty"]["time"] - begin < 20
     # The next level hears of it when it still fires after 8 s.
     assert 8 <= lines["/senior/canary-senior"]["time"] - begin < 28
@@ -219,19 +219,19 @@ def test_notifications(first):
     wait(lambda: paths("c-one") == sorted(p1 * 2) and paths("c-failed") == sorted(p1 * 2))
     assert paths("c-two") == sorted(["/pagerduty", "/slack/canary-slack"] * 2)
     assert paths("c-four") == paths("c-silenced") == []
-    ended = {line["path"]: line["body"] for line in arrived(first) if about(line, "c-one") and line["time"] > over}
+    ended = {line["path"]: line["body"] for line in arrived() if about(line, "c-one") and line["time"] > over}
     assert ended["/pagerduty"]["event_action"] == "resolve"
     assert ended["/slack/canary-slack"]["attachments"][0]["title"].startswith("RESOLVED P1 Redis down:")
     assert ended["/slack/canary-slack"]["attachments"][0]["color"] == "good"
     assert ended["/senior/canary-senior"]["status"] == "resolved"
 
 
-def test_the_dead_mans_switch_hears_of_the_watchdog_again_and_again(first):
+def test_the_dead_mans_switch_hears_of_the_watchdog_again_and_again():
     send(alert("Watchdog", "none", "none"))
 
     def beats():
-        lines = map(json.loads, first.check_output("grep /deadman /opt/webhook/arrived.jsonl || true").splitlines())
-        return [line for line in lines if line["authorization"] == "Bearer"]
+        lines = map(json.loads, (LAB / "notifications.jsonl").read_text().splitlines())
+        return [line for line in lines if line["path"] == "/deadman" and line["authorization"] == "Bearer"]
 
     count = len(wait(beats))
     wait(lambda: len(beats()) >= count + 2)

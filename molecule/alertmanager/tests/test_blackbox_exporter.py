@@ -111,4 +111,4 @@ def test_the_service_reads_the_key_and_nobody_else_does(host):
     assert "redis_tls:" in readable and "KEY" not in readable
     pid = host.check_output("systemctl show -P MainPID blackbox_exporter")
     owner = host.check_output(f"stat -c %U /run/credentials/blackbox_exporter.service/redis.key /proc/{pid}").split()
-    assert "root" not in owner[1:] and host.check_output("stat -c %a /etc/peer/peer.key") == "600"
+    assert "root" not in owner[1:] and host.check_output("stat -c %a /etc/prometheus/tls/peer.key") == "600"
