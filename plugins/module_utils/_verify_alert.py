@@ -25,14 +25,29 @@ if t.TYPE_CHECKING:
 
 NAME = "VerifyAlertPath"
 PAUSE = 2
+WATCHDOG = 100  # seconds in which it has to show
+SETTLE = 5  # seconds in which the other receivers of the same level are told
+
+
+UNTOLD = (
+    "something was delivered, but not known to whom: set alertmanager_flags: "
+    "{enable-feature: receiver-name-in-metrics} (Alertmanager 0.27 or newer)"
+)
 
 
 class Sent(t.NamedTuple):
-    """What Alertmanager has delivered since it started."""
+    """What Alertmanager has delivered since it started, to the receivers that matter."""
 
-    delivered: float
-    failed: float
-    reasons: str
+    delivered: dict[str, float]  # by receiver, or by '' where it does not tell them apart
+    failed: dict[str, float]
+
+    def rose(self, before: Sent) -> tuple[set[str], set[str]]:
+        """Who got something since, and who did not although it was tried."""
+        return _rose(self.delivered, before.delivered), _rose(self.failed, before.failed)
+
+
+def _rose(now: dict[str, float], before: dict[str, float]) -> set[str]:
+    return {name for name, value in now.items() if value > before.get(name, 0)}
 
 
 class Path:
@@ -49,70 +64,91 @@ class Path:
         found = [self.watchdog_row(name)] if watchdog else []
         before = self.sent()
         self.post(firing=True)
+        receivers: list[str] = []
         try:
-            row, receivers = self.firing_row(before)
+            found.extend(self.firing_rows(before, receivers))
         finally:
             middle = self.sent()
             self.post(firing=False)
-        found.append(row)
-        if row.state == "passed":
-            found.append(self.resolved_row(receivers, middle))
+        reached = [
+            each for each in receivers if _verify.passed("alert to %s" % each, "delivered", "delivered") in found
+        ]
+        if reached:
+            found.extend(self.delivery_rows("end to", reached, middle))
         return found
 
     def watchdog_row(self, name: str) -> Row:
+        """Right after a start of Prometheus it takes a while until it finds its Alertmanager and tells it."""
         expected = "Watchdog of Prometheus is active in Alertmanager"
-        active = self.alerts("alertname=Watchdog")
-        found = "active" if active else "no Watchdog: Prometheus does not reach this Alertmanager, or has no rules"
-        return _verify.verdict(bool(active), name, expected, found)
+        deadline = self.clock.monotonic() + min(self.wait, WATCHDOG)
+        while not self.alerts("alertname=Watchdog"):
+            if self.clock.monotonic() > deadline:
+                found = "no Watchdog: Prometheus does not reach this Alertmanager, or has no rules"
+                return _verify.failed(name, expected, found)
+            self.clock.sleep(PAUSE)
+        return _verify.passed(name, expected, "Watchdog of Prometheus is active")
 
-    def firing_row(self, before: Sent) -> tuple[Row, list[str]]:
-        """Chosen receivers are known at once, the delivery after group_wait."""
-        deadline = self.clock.monotonic() + self.wait
+    def firing_rows(self, before: Sent, receivers: list[str]) -> list[Row]:
+        """Chosen receivers are known soon, the delivery after group_wait."""
+        deadline = self.clock.monotonic() + 15
         expected = "a %s alert is delivered" % self.severity
-        receivers: list[str] = []
-        while True:
+        while not receivers:
             mine = self.alerts("run=" + self.run_id)
-            status = mine[0]["status"] if mine else {}
-            receivers = sorted({each["name"] for each in mine[0]["receivers"]}) if mine else receivers
-            subject = "alert to %s" % (", ".join(receivers) or "nobody")
-            if status.get("state") == "suppressed":
-                why = "silenced" if status.get("silencedBy") else "muted by another alert"
-                return _verify.failed(subject, expected, why), receivers
-            row = self.delivery(subject, expected, before)
-            if row is not None:
-                return row, receivers
-            if self.clock.monotonic() > deadline:
-                found = "accepted, but not delivered within %d s" % self.wait if mine else "Alertmanager lost it"
-                return _verify.failed(subject, expected, found), receivers
-            self.clock.sleep(PAUSE)
+            if mine:
+                status = mine[0]["status"]
+                if status["state"] == "suppressed":
+                    why = "silenced" if status.get("silencedBy") else "muted by another alert"
+                    return [_verify.failed("alert", expected, "Alertmanager tells nobody: it is %s" % why)]
+                receivers.extend(sorted({each["name"] for each in mine[0]["receivers"]}))
+            elif self.clock.monotonic() > deadline:
+                return [_verify.failed("alert", expected, "Alertmanager takes it and does not have it")]
+            else:
+                self.clock.sleep(PAUSE)
+        return self.delivery_rows("alert to", receivers, before)
 
-    def resolved_row(self, receivers: list[str], before: Sent) -> Row:
+    def delivery_rows(self, what: str, receivers: list[str], before: Sent) -> list[Row]:
+        """One row a receiver. Levels that are told later are not waited for."""
         deadline = self.clock.monotonic() + self.wait
-        subject, expected = "end of the alert to %s" % ", ".join(receivers), "its end is delivered"
+        settled = None
         while True:
-            row = self.delivery(subject, expected, before)
-            if row is not None:
-                return row
-            if self.clock.monotonic() > deadline:
-                return _verify.failed(subject, expected, "not delivered within %d s" % self.wait)
+            # Others are told of other things in the meantime, the dead man's switch at every interval.
+            delivered, failed = (names & {"", *receivers} for names in self.sent().rose(before))
+            anonymous = "" in delivered | failed
+            if delivered or failed:
+                settled = settled or self.clock.monotonic() + SETTLE
+            if settled and self.clock.monotonic() > settled or self.clock.monotonic() > deadline:
+                break
             self.clock.sleep(PAUSE)
+        if anonymous:
+            if failed:
+                return [
+                    _verify.failed(
+                        "alert", "delivered", "a delivery failed; journalctl -u alertmanager names the cause"
+                    )
+                ]
+            return [_verify.skipped("alert", "delivered", UNTOLD)]
+        return [self.delivery_row(what, name, delivered, failed) for name in receivers]
 
-    def delivery(self, subject: str, expected: str, before: Sent) -> Row | None:
-        now = self.sent()
-        if now.failed > before.failed:
-            return _verify.failed(subject, expected, "a delivery failed (%s)" % (now.reasons or "no reason known"))
-        if now.delivered > before.delivered:
-            return _verify.passed(subject, expected, "delivered")
-        return None
+    def delivery_row(self, what: str, name: str, delivered: set[str], failed: set[str]) -> Row:
+        subject = "%s %s" % (what, name)
+        if name in failed:
+            return _verify.failed(
+                subject, "delivered", "the delivery failed; journalctl -u alertmanager names the cause"
+            )
+        if name in delivered:
+            return _verify.passed(subject, "delivered", "delivered")
+        if delivered:
+            return _verify.skipped(subject, "delivered", "told later, if it still fires then")
+        return _verify.failed(subject, "delivered", "not delivered within %d s" % self.wait)
 
     def sent(self) -> Sent:
         text = self.api.text("GET", "/metrics")
-        tried = sum(value for _labels, value in counters(text, "alertmanager_notifications_total"))
-        failures = [each for each in counters(text, "alertmanager_notifications_failed_total") if each[1]]
-        failing = sum(value for _labels, value in counters(text, "alertmanager_notification_requests_failed_total"))
-        lost = sum(value for _labels, value in failures)
-        kinds = sorted({labels.get("integration", "") for labels, _value in failures})
-        return Sent(tried - lost, lost + failing, ", ".join(filter(None, kinds)))
+        tried = _by_receiver(text, "alertmanager_notifications_total")
+        failed = _by_receiver(text, "alertmanager_notifications_failed_total")
+        retried = _by_receiver(text, "alertmanager_notification_requests_failed_total")
+        delivered = {name: value - failed.get(name, 0) for name, value in tried.items()}
+        names = set(failed) | set(retried)
+        return Sent(delivered, {name: failed.get(name, 0) + retried.get(name, 0) for name in names})
 
     def alerts(self, matcher: str) -> list[dict[str, t.Any]]:
         found = self.api.ask("GET", "/api/v2/alerts?" + urlencode({"filter": matcher}))
@@ -133,3 +169,11 @@ class Path:
             "endsAt": format_time(end),
         }
         self.api.ask("POST", "/api/v2/alerts", [alert])
+
+
+def _by_receiver(text: str, metric: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for labels, value in counters(text, metric):
+        name = labels.get("receiver_name", "")
+        found[name] = found.get(name, 0) + value
+    return found

@@ -65,7 +65,7 @@ options:
   token:
     description: Token of a Grafana service account, instead of a user.
     type: str
-  token_file:
+  token_path:
     description: File on the host that holds the token.
     type: path
   ca_path:
@@ -345,10 +345,10 @@ class Test:
         return [rows[given["node"]] for given in self.params["bursts"]]
 
     def grafana(self):
-        token_file = self.params["token_file"]
-        params = dict(self.params)
-        if token_file and not params["token"]:
-            params["token"] = _tls.read_file(token_file, "token_file").decode("utf-8").strip()
+        params = self.params
+        if params["token_path"]:
+            params = dict(params, token=_grafana.read_token(params["token_path"]))
+            self.module.no_log_values.add(params["token"])
         client = _grafana.Client(params)
         wanted = _verify.wanted_targets(self.params["nodes"])
         return _verify_grafana.rows(client, self.params["datasource_uid"], self.params["dashboards"], wanted)
@@ -376,7 +376,7 @@ def main():
             "url_username": {"type": "str"},
             "url_password": {"type": "str", "no_log": True},
             "token": {"type": "str", "no_log": True},
-            "token_file": {"type": "path", "no_log": False},
+            "token_path": {"type": "path", "no_log": False},
             "ca_path": {"type": "path"},
             "tls_server_name": {"type": "str"},
             "timeout": {"type": "int", "default": 15},

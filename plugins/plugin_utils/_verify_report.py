@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import textwrap
-
 NOT_RUN = "not run: left out by tags or a limit, or its host failed"
-WIDTH = 92  # of a line; the YAML that Ansible shows breaks longer ones
 MARKS = {"passed": "ok", "failed": "FAIL", "skipped": "skip"}
 
 
@@ -67,11 +64,15 @@ def table(rows):
     width = max([len(row["subject"]) for row in rows] + [7])
     lines = []
     for row in rows:
-        head = "%-4s  %d %-10s  %-*s  " % (MARKS[row["state"]], row["test"], row["name"], width, row["subject"])
-        text = row["found"]
+        line = "%-4s  %d %-10s  %-*s  %s" % (
+            MARKS[row["state"]],
+            row["test"],
+            row["name"],
+            width,
+            row["subject"],
+            row["found"],
+        )
+        lines.append(line.rstrip())
         if row["state"] == "failed":
-            text = "expected %s; found %s" % (row["expected"], row["found"])
-        wrapped = textwrap.wrap(text, max(30, WIDTH - len(head)), break_long_words=False) or [""]
-        lines.append((head + wrapped[0]).rstrip())
-        lines.extend((" " * len(head) + each).rstrip() for each in wrapped[1:])
+            lines.append("      expected: %s" % row["expected"])
     return lines
