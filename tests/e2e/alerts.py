@@ -113,6 +113,17 @@ def told(line: dict) -> set[str]:
     return {alert["labels"]["alertname"] for alert in line["body"]["alerts"]}
 
 
+def fits(line: dict, alert: str) -> bool:
+    """It speaks of this alert alone. Its end may list what it muted, which is over as well."""
+    return told(line) == {alert} or (line["body"]["status"] == "resolved" and alert in told(line))
+
+
+def began(line: dict) -> float:
+    """When the newest of its alerts did."""
+    newest = max(alert["startsAt"] for alert in line["body"]["alerts"])
+    return datetime.fromisoformat(newest.replace("Z", "+00:00")).timestamp()
+
+
 class Watch:
     """What arrives during a run, and which of it has been accounted for."""
 
@@ -143,7 +154,8 @@ class Watch:
             f"{line['at']} {line['path']} {line['body']['status']} {', '.join(sorted(told(line)))}"
             for line in self.site.notifications(self.begin)
             if line["path"] != DEADMAN
-            and not any(told(line) == {alert} and begin <= line["time"] <= end for alert, begin, end in self.expected)
+            and began(line) >= self.begin
+            and not any(fits(line, alert) and begin <= line["time"] <= end for alert, begin, end in self.expected)
         ]
 
 
@@ -158,7 +170,7 @@ def problems_of(lines: list[dict], fault: Fault, status: str, timeout: float) ->
         )
     for line in lines:
         body = line["body"]
-        if told(line) != {fault.alert} or {alert["labels"]["severity"] for alert in body["alerts"]} != {fault.severity}:
+        if not fits(line, fault.alert) or {alert["labels"]["severity"] for alert in body["alerts"]} != {fault.severity}:
             found.append(
                 f"{status} at {line['path']}: {', '.join(sorted(told(line)))} as {body['commonLabels'].get('severity')}"
             )
