@@ -123,6 +123,11 @@ def admins(*networks):
     return {(port, network) for port in (22, 3000, 9090, 9093) for network in networks}
 
 
+def watched(source):
+    """redis_exporter, node_exporter and the TLS probes."""
+    return {(port, source) for port in (9121, 9100, 6379)}
+
+
 def test_the_instance_is_as_asked_for():
     [instance] = instances("monitoring")
     assert instance["InstanceType"] == "t3.small"
@@ -159,7 +164,7 @@ def test_the_host_may_only_read():
 def test_who_may_reach_what():
     redis, monitoring = group("redis-cluster-sg"), group("prometheus-sg")
     # The two of the cluster itself are none of ours, and stay.
-    assert set(rules("redis-cluster-sg").values()) == {(6379, redis), (16379, redis), (9121, monitoring)}
+    assert set(rules("redis-cluster-sg").values()) == {(6379, redis), (16379, redis)} | watched(monitoring)
     assert set(rules("prometheus-sg").values()) == admins("8.8.8.8/32", "198.51.100.0/24")
 
 
@@ -215,7 +220,7 @@ def test_one_group_for_both_keeps_both_lists():
     names = {"monitoring_redis_security_group": "shared-sg", "monitoring_security_group": shared}
     works("security_groups", changed=2, **names)
     works("security_groups", changed=0, **names)
-    assert set(rules("shared-sg").values()) == admins("8.8.8.8/32", "198.51.100.0/24") | {(9121, shared)}
+    assert set(rules("shared-sg").values()) == admins("8.8.8.8/32", "198.51.100.0/24") | watched(shared)
 
 
 def test_without_groups_the_play_is_one_quiet_line():
