@@ -1,0 +1,45 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Packs the evidence of an incident on the controller; see the module's docs."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.text.converters import to_text
+from ansible.plugins.action import ActionBase
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _incident_archive
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        dummy, options = self.validate_argument_spec(
+            {
+                "directory": {"type": "str", "required": True},
+                "cluster": {"type": "str", "default": "redis"},
+                "hosts": {"type": "dict", "required": True},
+                "files": {"type": "list", "elements": "str", "default": []},
+                "dashboard_url": {"type": "str", "default": ""},
+            }
+        )
+        # A plain copy: what came from hosts is data, whatever it looks like.
+        hosts = json.loads(json.dumps(options["hosts"], default=to_text))
+        archive = _incident_archive.Archive(options["cluster"], hosts, options["files"], options["dashboard_url"])
+        directory = os.path.abspath(os.path.expanduser(options["directory"]))
+        result.update(changed=False, problems=archive.problems)
+        if self._task.check_mode:
+            return dict(result, path=os.path.join(directory, archive.name + ".tar.gz"), size=0)
+        try:
+            path, size = archive.write(directory)
+        except OSError as err:
+            raise AnsibleActionFail(
+                "%s: the archive cannot be written (%s); set incident_report_dir" % (directory, err.strerror)
+            ) from err
+        return dict(result, path=path, size=size)
