@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from urllib.parse import quote, urlsplit
 
 from ansible_collections.redisops.monitoring.plugins.module_utils import _evidence
@@ -19,6 +20,7 @@ CONFIG_FILES = {
     "alertmanager": ("/etc/alertmanager/alertmanager.yml",),
     "blackbox_exporter": ("/etc/blackbox_exporter/blackbox.yml",),
 }
+MOST_PROBES = 60
 TARGET_FIELDS = ("scrapePool", "scrapeUrl", "health", "lastError", "lastScrape", "scrapeInterval", "scrapeTimeout")
 
 
@@ -78,6 +80,7 @@ def prometheus(options):
         return found
     targets = service.data("/api/v1/targets?state=active") or {}
     found["targets"] = [target(one) for one in targets.get("activeTargets", [])]
+    found["probes"] = probes(found["targets"])
     found["runtime"] = service.data("/api/v1/status/runtimeinfo") or {}
     found["config"] = (service.data("/api/v1/status/config") or {}).get("yaml", "")
     alertmanagers = service.data("/api/v1/alertmanagers") or {}
@@ -101,6 +104,19 @@ def target(one):
     labels = one.get("labels", {})
     found.update({name: labels.get(name, "") for name in ("job", "instance", "node", "cluster", "endpoint")})
     return found
+
+
+def probes(targets):
+    """Each probe of Redis, asked for now: the prober answers for itself, whatever Prometheus remembers."""
+    asked = [one for one in targets if one["job"] == "redis-tls"][:MOST_PROBES]
+    found = _evidence.gather({one["scrapeUrl"]: lambda one=one: probe(one) for one in asked}, 8)
+    return [one for one in found.values() if "node" in one]
+
+
+def probe(target):
+    answer = _evidence.get(target["scrapeUrl"], 7)
+    said = re.search(r"^probe_success (\d)", answer.get("body", ""), re.M)
+    return {"node": target["node"], "url": target["scrapeUrl"], "success": int(said.group(1)) if said else None}
 
 
 def query(service, text):

@@ -13,6 +13,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import shlex
+import time
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import yaml
@@ -121,7 +123,6 @@ class Case:
         self.monitors = [name for name, host in self.hosts.items() if "monitoring" in host["groups"]]
         self.expected = stack.get("expected", list(SERVICES))
         self.findings: list[Finding] = []
-        self.recovering = []
 
     # -------------------------------------------------------------------------------------------------- helpers
 
@@ -582,8 +583,9 @@ class Case:
             )
         elif cause == "name_mismatch":
             host = urlsplit(self.wanted(name, "redis_addr", "")).hostname or "127.0.0.1"
-            sans = ", ".join(part for part in (shown.get("sans") or "").split(", ") if part not in ("", "none"))
-            sans = ", ".join(part for part in (sans, san_of(host)) if part)
+            named = [part for part in (shown.get("sans") or "").split(", ") if part not in ("", "none")]
+            # Its peers and the prober ask for the address.
+            sans = ", ".join(dict.fromkeys([*named, san_of(host), san_of(self.hosts[name]["address"])]))
             self.add(
                 "redis_cert_name",
                 "redis_tls",
@@ -1918,16 +1920,6 @@ class Case:
             node = target["node"] if target["node"] in self.hosts else nodes.get(urlsplit(target["scrapeUrl"]).hostname)
             if target["job"] == "redis-cluster":
                 self.scrape(monitor, target, node, text, again)
-            elif target["job"] == "redis-tls":
-                self.symptom(
-                    text,
-                    lambda one, node=node: (
-                        one.host == node and one.hop in NODE_HOPS or one.hop == "probes" and one.host == monitor
-                    ),
-                    lambda target=target, text=text, where=where: self.recovers(
-                        monitor, "probe_down", "probes", "the probe of %s fails" % where, target, text, again
-                    ),
-                )
             else:
                 hops = {
                     "prometheus": "prometheus",
@@ -1935,6 +1927,7 @@ class Case:
                     "blackbox_exporter": "probes",
                     "grafana": "grafana",
                     "node": "host",
+                    "redis-tls": "probes",
                 }
                 hop = hops.get(target["job"], "probes")
                 names = (hop, "probes") if target["job"] == "monitoring-endpoints" else (hop,)
@@ -1942,8 +1935,25 @@ class Case:
                     self, "later", [(text, names, target)]
                 )
 
-    def recovers(self, monitor, ident, hop, cause, target, text, again):
-        self.add(ident, hop, monitor, cause, [text, "last asked %s" % target["lastScrape"][:19]], [again])
+    def probes(self, monitor, found):
+        """What the prober says of each Redis at this moment, judged when Redis and the prober were."""
+        for probe in found.get("probes") or []:
+            node = probe["node"]
+            if probe.get("success") != 0 or node not in self.hosts:
+                continue
+            text = "the TLS probe of %s fails" % node
+            self.symptom(
+                text,
+                lambda one, node=node: one.host == node and one.hop in NODE_HOPS or one.hop == "probes",
+                lambda text=text, node=node, probe=probe: self.add(
+                    "probe_failing",
+                    "probes",
+                    monitor,
+                    "%s though Redis is well: the prober lacks the right CA, client certificate, or way" % text,
+                    ["GET %s: probe_success 0" % probe["url"]],
+                    [self.playbook("monitoring", monitor, "blackbox_exporter")],
+                ),
+            )
 
     def scrape(self, monitor, target, node, text, again):
         """A scrape of an exporter that fails though nothing at the node explains it."""
@@ -1959,8 +1969,20 @@ class Case:
             return one.host == monitor and one.ident in own
 
         def otherwise():
-            interval = seconds(target["scrapeInterval"]) or 30
-            if re.search(r"\b401\b", error):
+            fine = way.get("answered") and way.get("status", 500) < 400
+            metrics = self.seen(node, "exporter", "metrics").get("answered") if node else None
+            broken_off = re.search(r"refused|no route|EOF|reset|timeout|deadline exceeded", error)
+            if fine and (self.mended_since(monitor, node, target) or broken_off and metrics):
+                self.add(
+                    "recovering",
+                    "prometheus",
+                    monitor,
+                    "the last scrape of %s failed, and the exporter answers now" % (node or target["instance"]),
+                    [text, "from the monitoring host %s: %s" % (way["url"], way["status"])],
+                    [by_hand("wait %s for the next scrape" % target["scrapeInterval"])],
+                    "info",
+                )
+            elif re.search(r"\b401\b", error):
                 self.add(
                     "scrape_login_refused",
                     "prometheus",
@@ -1972,7 +1994,7 @@ class Case:
                     ],
                     [again],
                 )
-            elif re.search(r"x509|certificate|tls:", error) and way.get("answered"):
+            elif re.search(r"x509|certificate|tls:", error) and fine:
                 self.add(
                     "scrape_ca_wrong",
                     "prometheus",
@@ -1990,9 +2012,7 @@ class Case:
                     [text],
                     [again],
                 )
-            elif way.get("answered") and way.get("status", 500) < 400 and self.young(target, interval):
-                self.recovering.append(text)
-            elif "deadline exceeded" in error and way.get("answered"):
+            elif "deadline exceeded" in error and fine:
                 self.add(
                     "scrape_too_slow",
                     "prometheus",
@@ -2007,20 +2027,23 @@ class Case:
                     "prometheus",
                     monitor,
                     "Prometheus does not get the metrics of %s" % (node or target["instance"]),
-                    [
-                        text,
-                        "from the monitoring host %s: %s" % (way.get("url"), way.get("status", way.get("error")))
+                    [text]
+                    + (
+                        ["from the monitoring host %s: %s" % (way["url"], way.get("status", way.get("error")))]
                         if way
-                        else "",
-                    ],
+                        else []
+                    ),
                     [again],
                 )
 
         self.symptom(text, explains, otherwise)
 
-    def young(self, target, interval):
-        """A failure from before the mending: the next scrape is still to come, or this one was just answered otherwise."""
-        return True
+    def mended_since(self, monitor, node, target):
+        """Whether the exporter was started, or Prometheus given its configuration, after the scrape that failed."""
+        asked = stamp_of(target["lastScrape"])
+        started = self.seen(node, "units", "redis_exporter.service").get("started_at") if node else None
+        loaded = stamp_of((self.seen(monitor, "prometheus").get("runtime") or {}).get("lastConfigTime"))
+        return bool(asked and max(started or 0, loaded or 0) > asked)
 
     # --------------------------------------------------------------------------------------- the rest of the services
 
@@ -2028,6 +2051,8 @@ class Case:
         for service in ("blackbox_exporter", "alertmanager"):
             if self.service(monitor, service):
                 self.restart_due(monitor, service)
+                if service == "blackbox_exporter":
+                    self.probes(monitor, self.seen(monitor, "prometheus"))
         failed = (
             self.seen(monitor, "prometheus", "samples").get("notifications_failed")
             if self.seen(monitor, "prometheus")
@@ -2081,7 +2106,15 @@ class Case:
                 text,
                 lambda one, hops=hops: one.host == monitor and (one.hop in hops or one.hop == "host"),
                 lambda text=text, target=target, hops=hops: (
-                    self.recovering.append(text)
+                    self.add(
+                        "recovering",
+                        hops[0],
+                        monitor,
+                        "the last scrape of %s failed, and it answers now" % target["job"],
+                        [text],
+                        [by_hand("wait %s for the next scrape" % target["scrapeInterval"])],
+                        "info",
+                    )
                     if self.hop_is_fine(monitor, hops)
                     else self.add(
                         "target_down",
@@ -2231,9 +2264,15 @@ def size(count):
 
 
 def date(stamp):
-    import time
-
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(stamp))
+
+
+def stamp_of(text):
+    """A Prometheus timestamp as epoch seconds; None for none."""
+    try:
+        return datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", "", str(text)).replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return None
 
 
 def number(text):

@@ -170,7 +170,8 @@ def card(number, finding):
             cure.append("<li>%s</li>" % html.escape(step["do"]))
     parts = [
         '<article class="card %s" id="finding-%d">' % (finding["severity"], number),
-        "<h2>%s</h2>" % html.escape(finding["cause"]),
+        "<h2><b class=badge>%d</b> %s</h2>"
+        % (number, html.escape(finding["cause"][:1].upper() + finding["cause"][1:])),
         "<p class=where><b>%s</b> on <b>%s</b>, hop %s &middot; <code>%s</code></p>"
         % tuple(html.escape(finding[key]) for key in ("severity", "host", "hop", "id")),
         "<h3>Seen</h3><ul>%s</ul>" % "".join("<li>%s</li>" % html.escape(one) for one in finding["evidence"]),
@@ -251,27 +252,12 @@ class Drawing:
             redis = self.state(name, NODE_BOXES[0][1])
             exporter = self.state(name, NODE_BOXES[1][1])
             way = self.state(name, WAY_HOPS)
-            broken = "error" if "error" in (redis[0], exporter[0], way[0]) else "ok"
             middle = self.y + self.BOX / 2
             x2 = self.LEFT + width + 24
-            self.line(
-                self.LEFT + width,
-                middle,
-                x2,
-                middle,
-                ("error" if redis[0] == "error" else "ok", redis[1]) if redis[0] != "unknown" else redis,
-            )
-            self.line(
-                x2 + width,
-                middle,
-                rail,
-                middle,
-                way
-                if way[0] == "error"
-                else (broken if broken == "error" and not way[1] else "ok", 0)
-                if way[0] != "unknown"
-                else way,
-            )
+            # The first thing that breaks is red; what comes behind it is only its consequence.
+            self.line(self.LEFT + width, middle, x2, middle, redis if redis[0] in ("error", "unknown") else ("ok", 0))
+            first = exporter if exporter[0] == "error" else way
+            self.line(x2 + width, middle, rail, middle, first if first[0] in ("error", "unknown") else ("ok", 0))
             self.box(self.LEFT, self.y, width, name, redis, "Redis " + self.found["hosts"][name]["address"])
             self.box(x2, self.y, width, "exporter", exporter, "redis_exporter")
             self.y += self.BOX + 12
@@ -293,6 +279,7 @@ class Drawing:
         self.y = below + self.GAP
         third = (full - 2 * 12) / 3
         labels = (("blackbox_exporter", "TLS probes"), ("alertmanager", "Alertmanager"), ("grafana", "Grafana"))
+        states = {}
         for place, (service, label) in enumerate(labels):
             hop, unit, dummy = _diagnosis.SERVICES[service]
             state = self.state(name, (hop,))
@@ -300,15 +287,21 @@ class Drawing:
             if state[0] == "ok" and not there:
                 state = ("unknown", 0)
             x = self.LEFT + place * (third + 12)
-            self.line(x + third / 2, below, x + third / 2, self.y, ("ok" if state[0] != "unknown" else "unknown", 0))
+            states[service] = state
+            above = prometheus if prometheus[0] == "error" else state
+            self.line(
+                x + third / 2, below, x + third / 2, self.y, above if above[0] in ("error", "unknown") else ("ok", 0)
+            )
             self.box(x, self.y, third, label, state, "" if there else "not there")
         below = self.y + self.BOX
         self.y = below + self.GAP
         person = self.state(name, ("person",))
-        for place, label in ((1, "on call"), (2, "browser")):
+        for place, label, service in ((1, "on call", "alertmanager"), (2, "browser", "grafana")):
             x = self.LEFT + place * (third + 12)
-            state = person if place == 2 else ("ok" if person[0] != "unknown" else "unknown", 0)
-            self.line(x + third / 2, below, x + third / 2, self.y, state)
+            above = states[service]
+            state = person if place == 2 and person[1] else ("unknown" if above[0] == "unknown" else "ok", 0)
+            way = above if above[0] in ("error", "unknown") else state
+            self.line(x + third / 2, below, x + third / 2, self.y, way)
             self.box(x, self.y, third, label, state)
         self.y += self.BOX + 14
 
@@ -350,6 +343,8 @@ figure{align-self:start}svg{display:block;width:100%;max-width:460px;margin:0 au
 svg text{font:600 12px system-ui,sans-serif;fill:var(--text);text-anchor:middle}svg .small{font-weight:400;font-size:10px;fill:var(--dim)}
 svg .number{fill:var(--card);font-size:11px}
 .card{border-left:6px solid var(--info)}.card.error{border-left-color:var(--error)}.card.warning{border-left-color:var(--warning)}
+.badge{display:inline-block;min-width:1.5em;text-align:center;border-radius:1em;font-size:.85rem;line-height:1.5;color:var(--card);background:var(--info)}
+.error .badge{background:var(--error)}.warning .badge{background:var(--warning)}
 .card+.card{margin-top:12px}h2{font-size:1.08rem;margin:0 0 2px}h3{font-size:.8rem;margin:12px 0 2px;color:var(--dim);text-transform:uppercase;letter-spacing:.05em}
 .where{margin:0;color:var(--dim);font-size:.92rem}ul,ol{margin:0;padding-left:1.2em}li span{color:var(--dim);font-size:.9rem}
 pre{margin:2px 0 6px;padding:8px 10px;border-radius:6px;background:var(--code);white-space:pre-wrap;font:13px/1.45 ui-monospace,monospace}

@@ -1,0 +1,444 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is broken on purpose, and what doctor has to say first. docs/doctor.md is made from this table."""
+
+from __future__ import annotations
+
+import typing as t
+
+NODE = "redis-node-1b"
+MONITORING = "prometheus-grafana"
+EXPORTER = "/etc/systemd/system/redis_exporter.service"
+PROMETHEUS = "/etc/prometheus/prometheus.yml"
+RESTART = "systemctl daemon-reload; systemctl restart --no-block redis_exporter"
+TLS = "/etc/redis_exporter/tls"
+
+
+class Fault(t.NamedTuple):
+    name: str  # what a person did or what happened
+    finding: str  # the id that doctor has to print first
+    inject: t.Callable  # called with the lab
+    also: tuple = ()  # further errors that have to follow
+    after: t.Callable | None = None  # what the lab needs after the cure, for the next fault
+    cure_needs: t.Callable | None = None  # what the lab took away that the cure may expect
+    wait: float = 0.0  # seconds until the fault shows
+    stand_in: str = ""  # what is not real about it
+    severity: str = "error"
+    tags: tuple = ()
+
+
+def run(*commands, host=NODE):
+    """An injection that is shell on one host."""
+    return lambda lab: lab.shell(host, "; ".join(commands))
+
+
+def edit(pattern, path=EXPORTER, then=RESTART, host=NODE):
+    return run("sed -i '%s' %s" % (pattern, path), then, host=host)
+
+
+def drop_in(unit, text, host=NODE):
+    directory = "/etc/systemd/system/%s.service.d" % unit
+    return run(
+        "mkdir -p %s" % directory,
+        "printf '%%b' '%s' > %s/fault.conf" % (text.replace("\n", "\\n"), directory),
+        "systemctl daemon-reload",
+        "systemctl restart --no-block %s" % unit,
+        host=host,
+    )
+
+
+def certificate(cert, key, then, host=NODE, **options):
+    """Another certificate in the place of one, with its key."""
+
+    def inject(lab):
+        lab.issue(host, cert, key, **options)
+        lab.shell(host, then)
+
+    return inject
+
+
+def acl(words):
+    return lambda lab: lab.redis(NODE, "ACL " + words)
+
+
+def squatter(lab):
+    """Another program has the exporter's port."""
+    serve = "python3 -m http.server 9121 --bind %s" % lab.address(NODE)
+    lab.shell(
+        NODE,
+        "systemctl stop redis_exporter; systemd-run --quiet --collect --unit=squatter %s; sleep 1;"
+        " systemctl start --no-block redis_exporter" % serve,
+    )
+
+
+def runbook_unit(lab):
+    """The old way: files named in the unit, read by an ordinary user, in a directory that this user may not enter."""
+    unit = [
+        "[Service]",
+        "DynamicUser=no",
+        "User=daemon",
+        "LoadCredential=",
+        "ExecStart=",
+        "ExecStart=/opt/redis_exporter/current/redis_exporter --redis.addr=rediss://127.0.0.1:6379"
+        " --redis.user=redis_exporter --redis.password-file=/srv/redis-certs/redis_pwd.json"
+        " --tls-ca-cert-file=/srv/redis-certs/ca.crt --tls-client-cert-file=/srv/redis-certs/client.crt"
+        " --tls-client-key-file=/srv/redis-certs/client.key --tls-server-cert-file=/srv/redis-certs/server.crt"
+        " --tls-server-key-file=/srv/redis-certs/server.key --basic-auth-username=prometheus"
+        " --web.listen-address=%s:9121" % lab.address(NODE),
+    ]
+    lab.shell(
+        NODE,
+        "install -d -m 0700 /srv/redis-certs; cp %s/* /etc/redis_exporter/redis_pwd.json /srv/redis-certs;"
+        " chgrp daemon /srv/redis-certs/*; chmod 0640 /srv/redis-certs/*" % TLS,
+    )
+    drop_in("redis_exporter", "\n".join(unit) + "\n")(lab)
+
+
+def full_disk(lab):
+    """A small disk for Prometheus' data, filled to the brim."""
+    lab.shell(
+        MONITORING,
+        "systemctl stop prometheus; mount -t tmpfs -o size=24m tmpfs /var/lib/private/prometheus;"
+        " systemctl start prometheus; sleep 2; dd if=/dev/zero of=/var/lib/private/prometheus/core.1234 bs=1M count=64"
+        " 2>/dev/null || true",
+    )
+
+
+def small_disk_gone(lab):
+    lab.shell(MONITORING, "systemctl stop prometheus; umount /var/lib/private/prometheus; systemctl start prometheus")
+
+
+def revoke(port, group):
+    return lambda lab: lab.revoke(group, port)
+
+
+def evidence(change):
+    """Where a lab of containers cannot be broken for real: the evidence of a healthy one, edited."""
+    change.is_evidence = True
+    return change
+
+
+def skewed_clock(stack):
+    stack["hosts"][MONITORING]["evidence"]["reach"][NODE]["skew"] = 42.0
+
+
+def no_memory(stack):
+    memory = stack["hosts"][MONITORING]["evidence"]["host"]["memory"]
+    memory["available"] = memory["total"] // 50
+    memory["largest"] = [{"pid": 77, "program": "prometheus", "bytes": memory["total"] // 2}]
+
+
+def gone(stack):
+    stack["hosts"][NODE]["evidence"] = None
+    stack["hosts"][NODE]["unreachable"] = "Failed to connect to the host via ssh: Connection timed out"
+
+
+def wrong_group(lab):
+    lab.inventory("wrong-group.yml", {"monitoring": {"hosts": {NODE: {}}}})
+
+
+def both(*injections):
+    def inject(lab):
+        for one in injections:
+            one(lab)
+
+    return inject
+
+
+def refresh(lab):
+    lab.shell(NODE, "rm -f /etc/systemd/system/redis_exporter.service.d/fault.conf; rm -rf /srv/redis-certs")
+    lab.shell(NODE, "systemctl daemon-reload; systemctl restart redis_exporter")
+
+
+REDIS_TLS = ("/etc/redis/tls/server.crt", "/etc/redis/tls/server.key")
+EXPORTER_TLS = (TLS + "/server.crt", TLS + "/server.key")
+RESTART_REDIS = "systemctl restart --no-block redis-server"
+FAULTS = (
+    # --- the seven issues of the old runbook, with their true causes
+    Fault(
+        "Issue 1: the exporter is given redis:// instead of rediss://",
+        "exporter_scheme",
+        edit("s#redis.addr=rediss://#redis.addr=redis://#"),
+        wait=1,
+    ),
+    Fault(
+        "Issue 2: a flag that the exporter does not know",
+        "exporter_bad_flag",
+        edit("s#^ExecStart=/opt/redis_exporter/current/redis_exporter#& --skip-verify=true#"),
+        wait=1,
+    ),
+    Fault(
+        "Issue 2, behind it: the certificate of Redis does not name 127.0.0.1",
+        "redis_cert_name",
+        certificate(*REDIS_TLS, RESTART_REDIS, sans="DNS:" + NODE),
+        wait=2,
+    ),
+    Fault(
+        "Issue 3: no security-group rule for the administrators", "admin_rule_missing", revoke(3000, "prometheus-sg")
+    ),
+    Fault(
+        "Issue 4: no security-group rule for the exporters",
+        "sg_rule_missing",
+        revoke(9121, "redis-cluster-sg"),
+        stand_in="AWS is moto, whose rules stop no packet",
+    ),
+    Fault(
+        "Issue 4, otherwise: the node has no route to the monitoring host",
+        "route_blocked",
+        lambda lab: lab.shell(NODE, "ip route add blackhole %s" % lab.address(MONITORING)),
+    ),
+    Fault("Issue 6: a Redis node in the group monitoring", "wrong_host", wrong_group),
+    Fault(
+        "Issue 7: the exporter's client certificate is not there",
+        "exporter_tls_file_missing",
+        run("rm %s/client.crt" % TLS, RESTART),
+        wait=1,
+    ),
+    Fault(
+        "Issue 7, otherwise: a directory that the exporter's user may not enter",
+        "exporter_files_unreadable",
+        runbook_unit,
+        after=refresh,
+        wait=1,
+    ),
+    # --- Redis
+    Fault("Redis is stopped", "redis_stopped", run("systemctl stop redis-server")),
+    Fault("Redis hangs (SIGSTOP)", "redis_hung", run("systemctl kill --signal=STOP redis-server")),
+    Fault(
+        "Redis crash-loops: a line of redis.conf that it does not know",
+        "redis_bad_config",
+        run("echo 'no-such-setting yes' >> /etc/redis/redis.conf", RESTART_REDIS),
+        wait=2,
+    ),
+    Fault(
+        "Redis listens on its private address only",
+        "redis_other_address",
+        run("sed -i 's/^\\(bind [0-9.]*\\).*/\\1/' /etc/redis/redis.conf", RESTART_REDIS),
+        after=lambda lab: (
+            lab.undo_variables()
+            or lab.shell(
+                NODE, "sed -i 's/^bind [0-9.]*/& 127.0.0.1/' /etc/redis/redis.conf; systemctl restart redis-server"
+            )
+        ),
+        wait=2,
+    ),
+    Fault(
+        "The certificate of Redis has expired",
+        "redis_cert_expired",
+        certificate(*REDIS_TLS, RESTART_REDIS, days=-1),
+        wait=2,
+    ),
+    Fault(
+        "The certificate of Redis was renewed on disk and not loaded",
+        "redis_cert_not_loaded",
+        both(
+            certificate(*REDIS_TLS, "systemctl restart redis-server", days=-1),
+            certificate(*REDIS_TLS, "true"),
+        ),
+        wait=1,
+    ),
+    Fault(
+        "The certificate of Redis comes from another CA",
+        "redis_cert_untrusted",
+        certificate(*REDIS_TLS, RESTART_REDIS, ca="other"),
+        wait=2,
+    ),
+    Fault(
+        "Certificate and key of Redis do not belong together",
+        "redis_key_mismatch",
+        certificate(REDIS_TLS[0], "", RESTART_REDIS),
+        wait=2,
+    ),
+    Fault(
+        "Redis may not enter the directory of its certificates",
+        "redis_files_unreadable",
+        run("chown root:root /etc/redis/tls; chmod 0700 /etc/redis/tls", RESTART_REDIS),
+        wait=2,
+    ),
+    # --- the ACL user
+    Fault("The ACL user of the exporter is gone", "acl_user_missing", acl("DELUSER redis_exporter")),
+    Fault("The ACL user of the exporter is switched off", "acl_user_off", acl("SETUSER redis_exporter off")),
+    Fault(
+        "The ACL user of the exporter has another password",
+        "acl_wrong_password",
+        acl("SETUSER redis_exporter resetpass '>another-password'"),
+    ),
+    Fault(
+        "The ACL user of the exporter may not run CLUSTER INFO",
+        "acl_right_missing",
+        acl("SETUSER redis_exporter '-cluster|info'"),
+    ),
+    # --- the exporter
+    Fault("The exporter is stopped", "exporter_stopped", run("systemctl stop redis_exporter")),
+    Fault("The exporter hangs (SIGSTOP)", "exporter_hung", run("systemctl kill --signal=STOP redis_exporter")),
+    Fault(
+        "The exporter was removed",
+        "exporter_missing",
+        run("systemctl disable --now redis_exporter", "rm %s" % EXPORTER, "systemctl daemon-reload"),
+    ),
+    Fault(
+        "The exporter's unit is masked",
+        "exporter_masked",
+        run("mv %s /root/" % EXPORTER, "systemctl mask --now redis_exporter"),
+        cure_needs=run("rm -f %s; mv /root/redis_exporter.service %s" % (EXPORTER, EXPORTER)),
+    ),
+    Fault(
+        "The exporter's program is not there",
+        "exporter_program",
+        run(
+            "systemctl stop redis_exporter",
+            "mv $(readlink -f /opt/redis_exporter/current/redis_exporter) /root/",
+            "systemctl start --no-block redis_exporter",
+        ),
+        wait=1,
+    ),
+    Fault(
+        "The exporter listens on 127.0.0.1",
+        "exporter_other_address",
+        edit("s#listen-address=[0-9.]*:#listen-address=127.0.0.1:#"),
+        wait=1,
+    ),
+    Fault("Another program has the exporter's port", "exporter_port_taken", squatter, wait=2),
+    Fault(
+        "The exporter has an old password",
+        "exporter_password_stale",
+        run('sed -i \'s/: "[^"]*/: "an-old-password/g\' /etc/redis_exporter/redis_pwd.json', RESTART),
+        wait=1,
+    ),
+    Fault(
+        "The certificate of the exporter has expired",
+        "exporter_cert_expired",
+        certificate(*EXPORTER_TLS, RESTART, days=-1),
+        wait=1,
+    ),
+    Fault(
+        "The certificate of the exporter does not name the node's address",
+        "exporter_cert_name",
+        certificate(*EXPORTER_TLS, RESTART, sans="DNS:" + NODE),
+        wait=1,
+    ),
+    Fault(
+        "The certificate of the exporter comes from another CA",
+        "exporter_cert_untrusted",
+        certificate(*EXPORTER_TLS, RESTART, ca="other"),
+        wait=1,
+    ),
+    Fault(
+        "Certificate and key of the exporter do not belong together",
+        "exporter_key_mismatch",
+        certificate(EXPORTER_TLS[0], "", RESTART),
+        wait=1,
+    ),
+    Fault(
+        "Redis trusts another CA than the one of the exporter's client certificate",
+        "exporter_client_cert_refused",
+        certificate(TLS + "/client.crt", TLS + "/client.key", RESTART, ca="other", usage="client"),
+        wait=1,
+    ),
+    # --- Prometheus
+    Fault("Prometheus is stopped", "prometheus_stopped", run("systemctl stop prometheus", host=MONITORING)),
+    Fault(
+        "Prometheus hangs (SIGSTOP)", "prometheus_hung", run("systemctl kill --signal=STOP prometheus", host=MONITORING)
+    ),
+    Fault(
+        "Prometheus crash-loops: its configuration is no YAML",
+        "prometheus_config_broken",
+        run("echo '  nonsense: [' >> %s" % PROMETHEUS, "systemctl restart --no-block prometheus", host=MONITORING),
+        wait=2,
+    ),
+    Fault(
+        "Prometheus refused a configuration and goes on with the old one",
+        "prometheus_config_rejected",
+        run("echo '  nonsense: [' >> %s" % PROMETHEUS, "systemctl reload prometheus", host=MONITORING),
+        wait=1,
+    ),
+    Fault(
+        "The targets file lacks a node and names one that is gone",
+        "targets_stale",
+        run("sed -i 's/:9121/:9122/;0,/9122/b' /etc/prometheus/targets/redis-cluster.yml", host=MONITORING),
+        wait=6,
+    ),
+    Fault(
+        "Prometheus asks the exporters over http",
+        "scrape_scheme",
+        edit("0,/scheme: https/s//scheme: http/", PROMETHEUS, "systemctl reload prometheus", MONITORING),
+        wait=1,
+    ),
+    Fault(
+        "Prometheus has another password than the exporters",
+        "scrape_login_refused",
+        run(
+            "echo an-old-password > /etc/prometheus/credentials/exporter_password",
+            "systemctl restart prometheus",
+            host=MONITORING,
+        ),
+        wait=33,
+    ),
+    Fault(
+        "The scrape timeout is as short as a TLS handshake of the exporter",
+        "scrape_timeout_short",
+        edit("s/scrape_timeout: 20s/scrape_timeout: 8s/", PROMETHEUS, "systemctl reload prometheus", MONITORING),
+        wait=1,
+        severity="warning",
+    ),
+    Fault(
+        "Prometheus knows no Alertmanager",
+        "alertmanager_not_connected",
+        edit("/^alerting:/,/^[a-z_]*:$/{/^alerting:/d;/^ /d}", PROMETHEUS, "systemctl reload prometheus", MONITORING),
+        wait=1,
+    ),
+    Fault(
+        "The disk of Prometheus is full",
+        "disk_full",
+        full_disk,
+        after=small_disk_gone,
+        stand_in="a tmpfs of 24 MiB instead of an EBS volume",
+    ),
+    # --- the rest of the stack
+    Fault("Alertmanager is stopped", "alertmanager_stopped", run("systemctl stop alertmanager", host=MONITORING)),
+    Fault(
+        "Alertmanager hangs (SIGSTOP)",
+        "alertmanager_hung",
+        run("systemctl kill --signal=STOP alertmanager", host=MONITORING),
+    ),
+    Fault(
+        "The prober is stopped", "blackbox_exporter_stopped", run("systemctl stop blackbox_exporter", host=MONITORING)
+    ),
+    # --- two at once
+    Fault(
+        "Two at once: Redis is stopped, and Alertmanager is",
+        "redis_stopped",
+        both(run("systemctl stop redis-server"), run("systemctl stop alertmanager", host=MONITORING)),
+        also=("alertmanager_stopped",),
+    ),
+    Fault(
+        "Two at once: an old password on one node, a stale targets file",
+        "exporter_password_stale",
+        both(
+            run('sed -i \'s/: "[^"]*/: "an-old-password/g\' /etc/redis_exporter/redis_pwd.json', RESTART),
+            run("sed -i '/9121/d' /etc/prometheus/targets/redis-cluster.yml", host=MONITORING),
+        ),
+        also=("targets_stale",),
+        wait=2,
+    ),
+    # --- evidence only
+    Fault(
+        "The clock of a node is 42 s ahead",
+        "clock_skew",
+        evidence(skewed_clock),
+        stand_in="edited evidence: containers share one clock",
+    ),
+    Fault(
+        "The monitoring host is out of memory",
+        "memory_low",
+        evidence(no_memory),
+        stand_in="edited evidence: containers share one memory",
+    ),
+    Fault(
+        "A node cannot be reached over SSH",
+        "host_unreachable",
+        evidence(gone),
+        stand_in="edited evidence: its cure starts an EC2 instance",
+    ),
+)

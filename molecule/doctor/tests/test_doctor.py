@@ -1,0 +1,97 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each fault is put into the lab, doctor's first finding has to be its cause, and the cure it prints has to be one."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import time
+
+import patches
+import pytest
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagnosis
+from conftest import REPORTS
+from faults import FAULTS
+
+VERIFY = os.environ.get("DOCTOR_VERIFY", "1") != "0"  # after each cure; it takes longer than everything else
+RESULTS = REPORTS / "faults.json"
+HEALTHY_WITHIN = 100  # seconds: a scrape that failed is repeated every 30 s, a probe as well
+
+
+@pytest.fixture(scope="session")
+def healthy(lab):
+    """Evidence of the lab as it should be; nothing else is tested before it is."""
+    return recovered(lab, HEALTHY_WITHIN)
+
+
+def recovered(lab, seconds):
+    deadline = time.monotonic() + seconds
+    while True:
+        rc, report, output, taken = lab.doctor()
+        if all(one["severity"] == "info" for one in report["findings"]):
+            assert rc == 0, output[-2000:]
+            return report
+        assert time.monotonic() < deadline, "still ill: " + json.dumps(report["findings"], indent=1)
+        time.sleep(3)
+
+
+def note(name, **facts):
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    known[name] = facts
+    RESULTS.write_text(json.dumps(known, indent=1))
+
+
+def test_a_healthy_lab_has_no_findings_and_nothing_changes(lab, healthy):
+    rc, report, output, taken = lab.doctor()
+    assert (rc, report["findings"]) == (0, [])
+    assert "nothing is wrong" in output
+    assert set(re.findall(r"changed=(\d+)", output)) == {"0"}
+    note("healthy", seconds=round(taken, 1), stack=healthy["evidence"])
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[one.name for one in FAULTS])
+def test_fault(lab, healthy, fault):
+    if getattr(fault.inject, "is_evidence", False):
+        stack = copy.deepcopy(healthy["evidence"])
+        fault.inject(stack)
+        findings = _diagnosis.diagnose(stack)
+        taken = None
+    else:
+        fault.inject(lab)
+        time.sleep(fault.wait)
+        rc, report, output, taken = lab.doctor()
+        findings = report["findings"]
+    said = json.dumps(findings, indent=1)
+    assert findings, "doctor finds nothing"
+    assert (findings[0]["id"], findings[0]["severity"]) == (fault.finding, fault.severity), said
+    errors = [one["id"] for one in findings if one["severity"] == "error"]
+    wanted = ([fault.finding] if fault.severity == "error" else []) + list(fault.also)
+    assert errors == wanted, f"errors {errors}: {said}"
+    assert all(one["evidence"] and one["cure"] for one in findings), said
+    note(
+        fault.name,
+        finding=findings[0],
+        seconds=taken and round(taken, 1),
+        patch=patches.difference(healthy["evidence"], stack if taken is None else report["evidence"]),
+    )
+    if taken is None:
+        return
+    assert rc == (2 if errors else 0)
+    assert not [name for name, secret in lab.secrets.items() if secret in output + json.dumps(report)], "a secret"
+    if fault.cure_needs:
+        fault.cure_needs(lab)
+    for finding in findings[: 1 + len(fault.also)]:
+        for step in finding["cure"]:
+            lab.follow(step)
+    recovered(lab, HEALTHY_WITHIN)
+    if VERIFY:
+        done = lab.command(
+            f"ansible-playbook redisops.monitoring.verify -i {lab.inventory_path} -e verify_report_dir={REPORTS}"
+        )
+        assert done.returncode == 0, done.stdout[-3000:]
+    if fault.after:
+        fault.after(lab)
