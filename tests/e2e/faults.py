@@ -191,6 +191,25 @@ def issue(site: Site, host: str, expires: datetime) -> tuple[str, str]:
     return certificate, key.private_bytes(*plain).decode()
 
 
+# Backups
+
+
+def snapshot(age: timedelta) -> Callable[[Site], None]:
+    """The newest snapshot of a node's volume began so long ago; the collector, which runs hourly, runs at once."""
+
+    def inject(site: Site) -> None:
+        ec2 = site.ec2()
+        address = site.address[site.redis[2]]
+        found = ec2.describe_instances(Filters=[{"Name": "private-ip-address", "Values": [address]}])
+        (instance,) = [each for reservation in found["Reservations"] for each in reservation["Instances"]]
+        begun = datetime.now(timezone.utc).replace(tzinfo=None, microsecond=0) - age
+        for mapping in instance["BlockDeviceMappings"][:1]:
+            ec2.create_snapshot(VolumeId=mapping["Ebs"]["VolumeId"], Description=f"start_time={begun.isoformat()}")
+        site.on(site.monitoring[0], "systemctl start aws_ebs_snapshots.service")
+
+    return inject
+
+
 # The monitoring
 
 
@@ -259,6 +278,10 @@ FAULTS = {
     "certificate-14d": Fault(
         "Certificate of a node expires in 10 days", "RedisTlsCertExpiringSoon", "P2", "redis-P2",
         serve(1, timedelta(days=10)), serve_own(1),
+    ),
+    "snapshot-old": Fault(
+        "Newest snapshot of a volume 30 h old (collector run at once, not within the hour)", "EbsSnapshotStale", "P2",
+        "redis-P2", snapshot(timedelta(hours=30)), snapshot(timedelta(minutes=5)),
     ),
     "certificate-30d": Fault(
         "Certificate of a node expires in 20 days", "RedisTlsCertExpiring", "P3", "redis-P3",

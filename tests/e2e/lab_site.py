@@ -35,6 +35,7 @@ class Site:
         self.address = {host: entry["address"] for host, entry in about["hosts"].items()}
         self.redis = sorted(host for host, entry in about["hosts"].items() if entry["role"] == "redis")
         self.monitoring = sorted(host for host, entry in about["hosts"].items() if entry["role"] == "monitoring")
+        self.aws = about["aws"]
         self.arrived = self.directory / "notifications.jsonl"
 
     def secret(self, name: str) -> str:
@@ -55,6 +56,15 @@ class Site:
         quoted = " ".join('"' + word.replace('"', '\\"') + '"' for word in command)
         script = f"read -r REDISCLI_AUTH; export REDISCLI_AUTH; redis-cli --user admin_user {TLS} -e {quoted}"
         return self.on(host, script, self.secret("redis_admin_password") + "\n").strip()
+
+    def ec2(self):
+        """The lab's AWS account."""
+        import boto3
+
+        if not self.aws:
+            raise SiteError(f"lab {self.name} has no AWS account: start it with --aws")
+        place = {"region_name": self.aws["region"], "endpoint_url": self.aws["endpoint_url"]}
+        return boto3.client("ec2", aws_access_key_id="test", aws_secret_access_key="test", **place)
 
     def slots(self, host: str) -> tuple[int, int]:
         """The first range of slots that the node owns."""
