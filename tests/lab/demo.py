@@ -29,6 +29,7 @@ class Service:
 SERVICES = (
     Service("prometheus", "monitoring", 9090, "", "admin", "prometheus_admin_password"),
     Service("alertmanager", "monitoring", 9093, "", "admin", "alertmanager_admin_password"),
+    Service("grafana", "monitoring", 3000, "", "admin", "grafana_admin_password"),
     Service("redis_exporter", "redis", 9121, "/metrics", "prometheus", "exporter_web_password"),
 )
 
@@ -62,6 +63,11 @@ def show(lab: dict | None, name: str) -> None:
         print(f"  AWS is moto at {lab['aws']['endpoint_url']}; the inventory plugin is amazon.aws.aws_ec2 itself")
     if not mirror.is_upstream():
         print("  The programs are Debian's packages repacked in upstream's layout (build/mirror/ORIGIN.json)")
+    if lab["grafana"]["origin"] == "stand-in":
+        version = lab["grafana"]["version"]
+        print(f"  Grafana is a small stand-in of its HTTP API, packaged as grafana {version}; no pages to look at")
+    if not lab["grafana"]["dashboard"]:
+        print("  Dashboard 11835 could not be had from grafana.com: Grafana has ours only")
     print(f"  Slack, PagerDuty and the dead man's switch are one receiver: {info['notifications']} has what arrived")
     print(f"  Hosts are systemd containers; the artefact mirror is {lab['mirror']['url']}")
     print("\nRun it again by hand")
@@ -114,6 +120,7 @@ def describe(lab: dict) -> dict:
         }
     if lab["aws"]:
         info["aws"] = lab["aws"] | aws.CREDENTIALS
+    info["grafana"] = info.get("grafana", {}) | lab["grafana"]
     info["notifications"] = str(directory / "notifications.jsonl")
     info["mirror"] = lab["mirror"] | {"path": str(mirror.MIRROR), "versions": lab["versions"]}
     info["inventory"] = str(directory / "inventory")

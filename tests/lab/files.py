@@ -18,7 +18,12 @@ SECRETS = (
     "exporter_web_password",
     "prometheus_admin_password",
     "alertmanager_admin_password",
+    "prometheus_grafana_password",
     "alertmanager_prometheus_password",
+    "alertmanager_grafana_password",
+    "grafana_admin_password",
+    "grafana_secret_key",
+    "grafana_metrics_password",
     "webhook_token",
 )
 

@@ -22,7 +22,8 @@ import pytest
 import testinfra
 
 LAB = Path(__file__).resolve().parents[3] / "build/lab" / os.environ.get("LAB", "site")
-HOSTS = json.loads((LAB / "lab.json").read_text())["hosts"]
+LAB_JSON = json.loads((LAB / "lab.json").read_text())
+HOSTS = LAB_JSON["hosts"]
 REDIS = sorted(name for name, about in HOSTS.items() if about["role"] == "redis")
 MONITORING = sorted(name for name, about in HOSTS.items() if about["role"] == "monitoring")
 SECRETS = {path.name: path.read_text().strip() for path in (LAB / "secrets").iterdir()}
@@ -102,6 +103,7 @@ def test_every_target_is_up():
         "redis-tls",
         "prometheus",
         "alertmanager",
+        "grafana",
         "blackbox_exporter",
         "monitoring-endpoints",
     }
@@ -110,13 +112,31 @@ def test_every_target_is_up():
 def test_probes_succeed():
     """Of Redis with a client certificate, and of our own services."""
     assert len(wait_for('probe_success{job="redis-tls"} == 1', len(REDIS))) == len(REDIS)
-    series = wait_for('probe_success{job="monitoring-endpoints"} == 1', 2)
-    assert {entry["metric"]["endpoint"] for entry in series} == {"prometheus", "alertmanager"}
+    series = wait_for('probe_success{job="monitoring-endpoints"} == 1', 3)
+    assert {entry["metric"]["endpoint"] for entry in series} == {"prometheus", "alertmanager", "grafana"}
 
 
-@pytest.mark.parametrize("url", [":9090/api/v1/query?query=up", ":9093/api/v2/alerts"])
+@pytest.mark.parametrize(
+    "url", [":9090/api/v1/query?query=up", ":9093/api/v2/alerts", ":3000/api/search", ":3000/metrics"]
+)
 def test_monitoring_wants_a_password(url):
     assert get(f"https://{address(MONITORING[0])}{url}")[0] == 401
+
+
+def test_grafana_has_the_dashboards_and_no_default_password():
+    url = f"https://{address(MONITORING[0])}:3000/api"
+    assert get(f"{url}/search", "admin", "admin")[0] == 401
+    user = ("admin", SECRETS["grafana_admin_password"])
+    found = {entry["uid"]: entry["folderTitle"] for entry in json.loads(get(f"{url}/search?type=dash-db", *user)[1])}
+    dashboards = ["redis-cluster", "redis-performance", "redis-resources"]
+    dashboards += ["redis-11835"] if LAB_JSON["grafana"]["dashboard"] else []
+    assert found == dict.fromkeys(dashboards, "Redis")
+    status, body = get(f"{url}/datasources/uid/prometheus/health", *user)
+    assert (status, json.loads(body).get("status")) == (200, "OK"), body
+    # Grafana has no health check for this kind, so it passes on what Alertmanager says.
+    status, body = get(f"{url}/datasources/proxy/uid/alertmanager/api/v2/status", *user)
+    assert status == 200, body
+    assert json.loads(body)["cluster"]["status"] in ("ready", "disabled")
 
 
 def test_the_watchdog_reaches_its_receiver_through_the_whole_chain():
@@ -142,7 +162,9 @@ def test_exporter_gives_nothing_away(name):
     ("name", "unit"),
     [(name, "redis_exporter.service") for name in REDIS]
     + [
-        (name, f"{unit}.service") for name in MONITORING for unit in ("prometheus", "alertmanager", "blackbox_exporter")
+        (name, f"{unit}.service")
+        for name in MONITORING
+        for unit in ("prometheus", "alertmanager", "blackbox_exporter", "grafana-server")
     ],
 )
 def test_unit_is_hardened(name, unit):
@@ -214,6 +236,10 @@ def test_no_secret_lies_open(name):
         ("admin", "prometheus_admin_password"),
         ("admin", "alertmanager_admin_password"),
         ("prometheus", "alertmanager_prometheus_password"),
+        ("grafana", "prometheus_grafana_password"),
+        ("grafana", "alertmanager_grafana_password"),
+        ("admin", "grafana_admin_password"),
+        ("prometheus", "grafana_metrics_password"),
     ):
         needles[f"{secret} as basic auth"] = base64.b64encode(f"{user}:{SECRETS[secret]}".encode()).decode()
     found = scan(name, needles)
