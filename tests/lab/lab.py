@@ -30,7 +30,7 @@ import podman
 import servers
 from common import ENVIRONMENT, LABS, MIRROR, ROOT, LabError, run, say, write
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 MIRROR_PORT = 8080
 MOTO_PORT = 5000
 WEBHOOK_PORT = 9099
@@ -167,7 +167,11 @@ def wait_for(lab: dict, names: Iterable[str], port: int) -> None:
         address = lab["hosts"][name]["address"]
         while not servers.listens(address, port):
             if time.monotonic() > deadline:
-                raise LabError(f"{name}: no answer from {address}:{port} for {WAIT_SECONDS} s: see tests/lab/README.md")
+                state = podman.containers(lab["name"]).get(f"redisops-{lab['name']}-{name}", {}).get("state", "missing")
+                raise LabError(
+                    f"{name}: no answer from {address}:{port} for {WAIT_SECONDS} s (container {state}): with many containers the"
+                    " kernel runs out of inotify instances, sysctl fs.inotify.max_user_instances; else see tests/lab/README.md"
+                )
             time.sleep(0.2)
 
 
