@@ -389,8 +389,8 @@ def main():
         mutually_exclusive=[("deb", "repository")],
         supports_check_mode=True,
     )
-    for program in ("apt-get", "dpkg-query"):
-        module.get_bin_path(program, required=True)
+    if not module.get_bin_path("apt-get"):
+        module.fail_json(msg="this host has no apt-get: only Debian, Ubuntu and their like can install packages this way")
     try:
         module.exit_json(**Package(module).present())
     except ReleaseError as exc:

@@ -22,7 +22,8 @@ author: redisops.monitoring contributors (@redisops)
 attributes:
   check_mode:
     support: partial
-    description: Whether the password is the wanted one is not tried, because a wrong one would leave a trace.
+    description: Sends no password, and only asks whether the token works.
+    details: Whether the password is the wanted one is not tried, because a wrong one would leave a trace.
   diff_mode:
     support: full
     description: Says what becomes of password and token, and never shows them.

@@ -272,6 +272,11 @@ def test_downgrade_only_when_allowed(run, host):
     assert any("--allow-downgrades" in line for line in host.asked())
 
 
+def test_host_without_apt(run, host, monkeypatch):
+    monkeypatch.setattr(apt_release.AnsibleModule, "get_bin_path", lambda *_args, **_options: None)
+    assert "this host has no apt-get" in run()["msg"]
+
+
 def test_hold_is_put_right(run, host):
     run()
     host.state(held=False)
