@@ -169,8 +169,8 @@ def wait_for(lab: dict, names: Iterable[str], port: int) -> None:
             if time.monotonic() > deadline:
                 state = podman.containers(lab["name"]).get(f"redisops-{lab['name']}-{name}", {}).get("state", "missing")
                 raise LabError(
-                    f"{name}: no answer from {address}:{port} for {WAIT_SECONDS} s (container {state}): with many containers the"
-                    " kernel runs out of inotify instances, sysctl fs.inotify.max_user_instances; else see tests/lab/README.md"
+                    f"{name}: no answer from {address}:{port} for {WAIT_SECONDS} s (container {state}): many containers"
+                    " need more inotify instances, sysctl fs.inotify.max_user_instances; else see tests/lab/README.md"
                 )
             time.sleep(0.2)
 
