@@ -40,7 +40,7 @@ SPECS = {alert: spec for specs in CASES.values() for alert, spec in specs.items(
 SCENARIOS = promtests.load(RULES / "scenarios.yml")
 
 INCIDENTS = {"1", "2", "3", "4", "5", "6", "sec", "backup"}
-PAGES_OF_ALL = {"README", "severity", "redis-cli"}
+PAGES_OF_ALL = {"README", "severity", "redis-cli", *(f"incident-{number}" for number in range(1, 7))}
 # What only another version or role of a node exports: the other fixtures have it.
 NOT_BEFORE_1_68 = {"redis_max_clients"}
 PROMQL_WORDS = {"and", "or", "unless", "on", "by", "without", "offset", "ignoring", "group_left", "group_right", "bool"}
