@@ -1,7 +1,7 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws the conclusions from evidence on the controller and writes them as table, JSON and a page; see the module's docs."""
+"""Draws the conclusions from evidence on the controller; the module of the same name documents it."""
 
 from __future__ import annotations
 

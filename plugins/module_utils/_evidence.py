@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.redisops.monitoring.plugins.module_utils import _redis_exporter, _systemd, _tls
 
-UNIT_PROPERTIES = _systemd.PROPERTIES + ("Id", "User", "ExecStart", "ExecMainCode", "Restart")
+UNIT_PROPERTIES = _systemd.PROPERTIES + ("Id", "User", "ExecStart", "ExecMainCode", "InvocationID")
 JOURNAL_LINES = 12
 FILL_PERCENT = 85  # from here on what fills a disk is worth a look
 
@@ -332,9 +332,10 @@ def unit(name, shown, mask):
     current = "/opt/%s/current" % name.rsplit(".", 1)[0]
     found["newer_than_process"] = _systemd.stale_inputs(None, name, [current], state)
     if not state.active or state.restarts:
-        found["journal"] = journal(name, mask)
+        said = raw_journal(name, shown.get("InvocationID", ""))
+        found["journal"] = journal(said, mask)
     if not state.active:
-        found["reason"] = mask.text(_redis_exporter.why_ended(state.result, state.exit_status, raw_journal(name)))
+        found["reason"] = mask.text(_redis_exporter.why_ended(state.result, state.exit_status, said))
     return found
 
 
@@ -354,14 +355,17 @@ def process(pid, mask):
     return {"pid": pid, "state": state, "argv": [mask.argument(word) for word in argv]}
 
 
-def raw_journal(name, lines=60):
-    rc, out = command(["journalctl", "--unit", name, "--lines=%d" % lines, "--output=cat", "--no-pager", "--since=-1h"])
+def raw_journal(name, invocation, lines=60):
+    """What the last run of a unit said, and systemd about it: earlier runs had other reasons."""
+    which = ["_SYSTEMD_INVOCATION_ID=" + invocation, "+", "INVOCATION_ID=" + invocation]
+    which = which if invocation else ["--unit", name, "--since=-1h"]
+    rc, out = command(["journalctl", "--lines=%d" % lines, "--output=cat", "--no-pager"] + which)
     return out if rc == 0 else ""
 
 
-def journal(name, mask):
+def journal(said, mask):
     """The last lines that tell a reason. Usage texts are left out: they show the values of settings."""
-    lines = [line for line in raw_journal(name).splitlines() if line.strip()]
+    lines = [line for line in said.splitlines() if line.strip()]
     lines = [line for line in lines if not re.match(r"\s+(-|\S.*\(default )|\s*-{1,2}[\w.-]+ ", line)]
     return [mask.text(line)[:300] for line in lines[-JOURNAL_LINES:]]
 
@@ -480,9 +484,10 @@ def shown_certificate(host_name, port, server_name="", seconds=3):
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        with socket.create_connection((host_name, port), timeout=seconds) as raw:
-            with context.wrap_socket(raw, server_hostname=server_name or host_name) as sock:
-                der = sock.getpeercert(binary_form=True)
+        with socket.create_connection((host_name, port), timeout=seconds) as raw, context.wrap_socket(
+            raw, server_hostname=server_name or host_name
+        ) as sock:
+            der = sock.getpeercert(binary_form=True)
         return dict(describe(_tls.decode_der(der)), fingerprint=hashlib.sha256(der).hexdigest()[:16])
     except (OSError, ValueError):
         return None

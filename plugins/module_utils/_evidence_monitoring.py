@@ -24,6 +24,14 @@ MOST_PROBES = 60
 TARGET_FIELDS = ("scrapePool", "scrapeUrl", "health", "lastError", "lastScrape", "scrapeInterval", "scrapeTimeout")
 
 
+def content(path):
+    try:
+        with open(path or "", encoding="utf-8") as handle:
+            return handle.read().strip()
+    except OSError:
+        return ""
+
+
 class Service:
     """A web service of this stack and how to ask it."""
 
@@ -36,7 +44,7 @@ class Service:
             "server_name": options.get("server_name") or "",
             "user": options.get("url_username") or "",
             "password": options.get("url_password") or "",
-            "token": options.get("token") or "",
+            "token": options.get("token") or content(options.get("token_path")),
             "verify": options.get("validate_certs", True),
         }
 
@@ -52,8 +60,8 @@ class Service:
         except ValueError:
             return found, None
 
-    def alive(self, path):
-        found = self.get(path)
+    def alive(self, path, seconds=5):
+        found = self.get(path, seconds)
         body = found.pop("body", "")
         if found["answered"] and found["status"] >= 400:
             found["said"] = _evidence.one_line(body)[:200]
@@ -66,7 +74,7 @@ class Service:
 
 def reach(node):
     """Whether this host gets an answer from a node's exporter: the way, TLS, and the login. It asks no metrics."""
-    found = Service(node).alive("/health")
+    found = Service(node).alive("/health", 8)
     parts = urlsplit(node["url"])
     if found.get("cause") in ("timeout", "filtered", "unreachable"):
         found["route"] = _evidence.route_to(parts.hostname)

@@ -18,8 +18,36 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import _eviden
 
 REDIS_UNITS = ("redis-server.service", "redis.service")
 EXPORTER_UNIT = "redis_exporter.service"
-SETTINGS = ["bind", "port", "tls-port", "tls-cert-file", "tls-key-file", "tls-ca-cert-file", "tls-auth-clients", "cluster-enabled", "aclfile", "dir", "logfile", "maxmemory", "maxmemory-policy", "maxclients"]
-INFO = ["redis_version", "uptime_in_seconds", "connected_clients", "maxclients", "used_memory", "maxmemory", "loading", "role", "rdb_last_bgsave_status", "aof_enabled", "aof_last_write_status", "cluster_enabled"]
+SETTINGS = [
+    "bind",
+    "port",
+    "tls-port",
+    "tls-cert-file",
+    "tls-key-file",
+    "tls-ca-cert-file",
+    "tls-auth-clients",
+    "cluster-enabled",
+    "aclfile",
+    "dir",
+    "logfile",
+    "maxmemory",
+    "maxmemory-policy",
+    "maxclients",
+]
+INFO = [
+    "redis_version",
+    "uptime_in_seconds",
+    "connected_clients",
+    "maxclients",
+    "used_memory",
+    "maxmemory",
+    "loading",
+    "role",
+    "rdb_last_bgsave_status",
+    "aof_enabled",
+    "aof_last_write_status",
+    "cluster_enabled",
+]
 FLAG = re.compile(r"--?([\w.-]+)(?:=(.*))?$", re.S)
 
 

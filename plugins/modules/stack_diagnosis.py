@@ -10,8 +10,8 @@ module: stack_diagnosis
 short_description: Say what is wrong between Redis and the person who looks, and how to mend it
 version_added: 1.0.0
 description:
-  - Takes what M(redisops.monitoring.stack_evidence) saw on every host and names causes, worst first, each with its evidence,
-    the exact command or variable that mends it, and what else it explains.
+  - Takes what M(redisops.monitoring.stack_evidence) saw on every host and names causes, worst first, each with its
+    evidence, the exact command or variable that mends it, and what else it explains.
   - Prints a table, and writes the same as JSON and as one HTML page that needs no network.
   - It never fails because of what it finds; ask RV(healthy).
 author: redisops.monitoring contributors (@redisops)
@@ -41,8 +41,8 @@ attributes:
 options:
   stack:
     description:
-      - The hosts with their groups, address, what the inventory wants of them, and their evidence; the rules of the security
-        groups; and the inventory that was used.
+      - The hosts with their groups, address, what the inventory wants of them, and their evidence; the rules of the
+        security groups; and the inventory that was used.
       - The role doctor puts it together; C(docs/doctor.md) describes it.
     type: dict
     required: true
@@ -101,11 +101,11 @@ findings:
       elements: str
       sample: ["the running exporter uses --redis.addr=redis://127.0.0.1:6379"]
     cure:
-      description: Steps in order. RV(ignore:on) and RV(ignore:run) for a command, RV(ignore:do) for what a person has to do.
+      description: Steps in order. A command C(run) with the host C(on) which it runs, or what a person has to C(do).
       type: list
       elements: dict
       sample:
-        - {"on": "controller", "run": "ansible-playbook redisops.monitoring.exporters -i inventory --limit redis-node-1a"}
+        - {"on": "controller", "run": "ansible-playbook redisops.monitoring.exporters --limit redis-node-1a"}
     consequences:
       description: What else was seen that this explains.
       type: list

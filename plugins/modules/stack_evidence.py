@@ -10,13 +10,13 @@ module: stack_evidence
 short_description: Collect what can be seen of a host of the monitoring stack
 version_added: 1.0.0
 description:
-  - Looks at units, processes, sockets, certificates, the exporter's account in Redis, answers of the services, disks, memory
-    and the clock, and returns what it saw. It judges nothing and changes nothing; M(redisops.monitoring.stack_diagnosis)
-    draws the conclusions.
+  - Looks at units, processes, sockets, certificates, the exporter's account in Redis, answers of the services, disks,
+    memory and the clock, and returns what it saw. It judges nothing and changes nothing;
+    M(redisops.monitoring.stack_diagnosis) draws the conclusions.
   - All probes run side by side and none takes longer than O(timeout), so that a host with half of the stack missing or
     hanging costs no more time than that. A probe that breaks says so in its place.
-  - What runs comes before what is wanted. The exporter is judged by the flags of its process and by the files that systemd
-    handed to it; the options say what the inventory wants.
+  - What runs comes before what is wanted. The exporter is judged by the flags of its process and by the files that
+    systemd handed to it; the options say what the inventory wants.
   - No secret is in the result. Passwords are compared where they lie.
 author: redisops.monitoring contributors (@redisops)
 attributes:
@@ -119,7 +119,7 @@ options:
         type: str
         default: ""
   prometheus:
-    description: How to ask Prometheus. Leave it out on a host that is no monitoring host; the same for the other services.
+    description: How to ask Prometheus. Leave this and the other services out on a host that is no monitoring host.
     type: dict
     suboptions: &service
       url:
@@ -136,6 +136,10 @@ options:
         default: ""
       token:
         description: Token instead of user name and password.
+        type: str
+        default: ""
+      token_path:
+        description: File on the host that holds the token. A file that is not there is no token.
         type: str
         default: ""
       ca_path:
@@ -352,6 +356,7 @@ def service_spec():
         "url_username": text,
         "url_password": secret,
         "token": secret,
+        "token_path": {"type": "str", "default": "", "no_log": False},
         "ca_path": text,
         "client_cert": text,
         "client_key": {"type": "str", "default": "", "no_log": False},

@@ -9,7 +9,7 @@ import html
 import textwrap
 import time
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagnosis
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _findings
 
 WIDTH = 110
 # What a drawing shows of a Redis node, and which hops break it.
@@ -58,7 +58,7 @@ def services(units):
 
 def summary(findings):
     """One line."""
-    counted = [(sum(one["severity"] == kind for one in findings), kind) for kind in _diagnosis.SEVERITIES]
+    counted = [(sum(one["severity"] == kind for one in findings), kind) for kind in _findings.SEVERITIES]
     words = [
         "%d %s%s" % (count, kind, "s" if count != 1 and kind != "info" else "") for count, kind in counted if count
     ]
@@ -126,7 +126,7 @@ def page(found):
     findings = found["findings"]
     worst = findings[0]["severity"] if findings else "ok"
     title = "Doctor: %s" % (found["cluster"] or "monitoring stack")
-    count = {kind: sum(one["severity"] == kind for one in findings) for kind in _diagnosis.SEVERITIES}
+    count = {kind: sum(one["severity"] == kind for one in findings) for kind in _findings.SEVERITIES}
     verdict = {
         "error": "%d broken" % count["error"],
         "warning": "works, with %d warning%s" % (count["warning"], "s" if count["warning"] != 1 else ""),
@@ -281,7 +281,7 @@ class Drawing:
         labels = (("blackbox_exporter", "TLS probes"), ("alertmanager", "Alertmanager"), ("grafana", "Grafana"))
         states = {}
         for place, (service, label) in enumerate(labels):
-            hop, unit, dummy = _diagnosis.SERVICES[service]
+            hop, unit, dummy = _findings.SERVICES[service]
             state = self.state(name, (hop,))
             there = unit.rpartition(".")[0] in services or service in self.found["expected"]
             if state[0] == "ok" and not there:
