@@ -261,7 +261,9 @@ class Service:
         errors.sort(key=lambda line: not re.search(r"config|\.ya?ml|flag|rule|listen", line, re.I))
         texts = []
         for line in errors:
-            field = re.search(r'\berr(?:or)?="((?:[^"\\]|\\.)*)"', line)
+            field = re.search(r'\berr(?:or)?="((?:[^"\\]|\\.)*)"', line) or re.search(
+                r'level=(?:ERROR|error|fatal).*\bmsg="((?:[^"\\]|\\.)*)"', line
+            )
             texts.append(field.group(1).replace('\\"', '"').replace("\\n", " ") if field else line)
         # "One or more errors occurred" only sums up the line before it.
         texts = [text for text in dict.fromkeys(texts) if "one or more errors" not in text] or texts
