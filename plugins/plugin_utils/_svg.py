@@ -93,7 +93,7 @@ def scale(values):
     low, high = min(low, 0.0), max(high, 0.0) * 1.05  # from zero, or small changes look like large ones
     if high - low < 1e-12:
         high = low + (abs(low) or 1.0)
-    raw = (high - low) / 4
+    raw = (high - low) / 5
     base = 10 ** math.floor(math.log10(raw))
     step = next(factor * base for factor in (1, 2, 2.5, 5, 10) if factor * base >= raw)
     bottom = math.floor(low / step) * step
