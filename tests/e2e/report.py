@@ -65,9 +65,10 @@ FOOT = """\
 ## Measure again
 
 ```bash
-make e2e-alerts                                   # every fault, shipped settings, about an hour
-python tests/e2e/alerts.py faults --profile fast alerts node-killed    # one of them, in a lab that is up
-python tests/e2e/alerts.py quiet alerts           # 45 minutes
+make e2e-alerts                                   # every fault with the shipped settings: about two hours
+make e2e-quiet                                    # three quarters of an hour
+python tests/lab/lab.py up alerts --aws           # or by hand
+python tests/e2e/alerts.py faults --profile fast alerts node-killed evictions
 python tests/e2e/alerts.py table
 ```
 
