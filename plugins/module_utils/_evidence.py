@@ -91,14 +91,14 @@ class Mask:
     PATTERNS = (
         (re.compile(r'(\(default ")[^"]*("\))'), r"\1********\2"),  # usage texts of Go programs show values
         (re.compile(r"(://[^/\s:@]*:)[^/\s@]+(@)"), r"\1********\2"),
+        (re.compile(r"(authorization[\"']?\s*[:=]\s*)\S+( \S+)?", re.I), r"\1********"),
         (
             re.compile(
-                r"((?:pass(?:word|wd|phrase)?|secret|token|authorization|requirepass|masterauth|api_?key|auth)"
-                r"[\w.-]*[\"']?\s*[:=\s]\s*[\"']?)(?!file\b|/)[^\s\"',;]{3,}",
-                re.I,
+                r"((?:password|passwd|passphrase|secret|token|api_?key)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;}]+", re.I
             ),
             r"\1********",
         ),
+        (re.compile(r"\b(requirepass|masterauth|masteruser|--pass) +\S+"), r"\1 ********"),
         (re.compile(r"(#)[0-9a-f]{64}\b"), r"\1********"),
         (re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"), "********"),
     )

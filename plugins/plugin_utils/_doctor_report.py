@@ -281,7 +281,7 @@ class Drawing:
         labels = (("blackbox_exporter", "TLS probes"), ("alertmanager", "Alertmanager"), ("grafana", "Grafana"))
         states = {}
         for place, (service, label) in enumerate(labels):
-            hop, unit, dummy = _findings.SERVICES[service]
+            hop, unit, _tag, _title = _findings.SERVICES[service]
             state = self.state(name, (hop,))
             there = unit.rpartition(".")[0] in services or service in self.found["expected"]
             if state[0] == "ok" and not there:
@@ -323,35 +323,53 @@ def drawing(found):
 
 
 STYLE = """
-:root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--text:#1c2330;--dim:#5b6474;--line:#c8ced8;--ok:#2e7d4f;--okbg:#e7f4ec;
---error:#c62828;--errorbg:#fdeaea;--warning:#9a6700;--warningbg:#fff4d6;--info:#3a5fa8;--infobg:#e9effa;--code:#eef0f4}
-@media(prefers-color-scheme:dark){:root{--bg:#12161d;--card:#1b212b;--text:#e6e9ef;--dim:#9aa4b5;--line:#3a4453;--ok:#6fcf97;--okbg:#17301f;
---error:#ff8a80;--errorbg:#3b1a1a;--warning:#ffd166;--warningbg:#3a2f10;--info:#9dbbf2;--infobg:#1a2740;--code:#10141a}}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--text);font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
+:root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--text:#1c2330;--dim:#5b6474;--line:#c8ced8;--ok:#2e7d4f;
+--okbg:#e7f4ec;
+--error:#c62828;--errorbg:#fdeaea;--warning:#9a6700;--warningbg:#fff4d6;--info:#3a5fa8;--infobg:#e9effa;
+--code:#eef0f4}
+@media(prefers-color-scheme:dark){:root{--bg:#12161d;--card:#1b212b;--text:#e6e9ef;--dim:#9aa4b5;--line:#3a4453;
+--ok:#6fcf97;--okbg:#17301f;
+--error:#ff8a80;--errorbg:#3b1a1a;--warning:#ffd166;--warningbg:#3a2f10;--info:#9dbbf2;--infobg:#1a2740;
+--code:#10141a}}
+*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--text);font:16px/1.5 system-ui,sans-serif;
+overflow-wrap:anywhere}
 main{max-width:1180px;margin:0 auto;padding:16px;display:grid;gap:16px;grid-template-columns:minmax(0,1fr)}
 header{padding:14px 16px;border-radius:10px;border-left:8px solid var(--ok);background:var(--okbg)}
-header.error{border-color:var(--error);background:var(--errorbg)}header.warning{border-color:var(--warning);background:var(--warningbg)}
+header.error{border-color:var(--error);background:var(--errorbg)}header.warning{border-color:var(--warning);
+background:var(--warningbg)}
 h1{margin:0;font-size:1.35rem}header p{margin:4px 0 0;color:var(--dim)}header strong{font-size:1.1rem}
-figure,.card,section{margin:0;padding:14px 16px;border-radius:10px;background:var(--card);border:1px solid var(--line)}
+figure,.card,section{margin:0;padding:14px 16px;border-radius:10px;background:var(--card);
+border:1px solid var(--line)}
 figure{align-self:start}svg{display:block;width:100%;max-width:460px;margin:0 auto;height:auto}
-.box{fill:var(--okbg);stroke:var(--ok);stroke-width:1.5}.box.error{fill:var(--errorbg);stroke:var(--error);stroke-width:2.5}
+.box{fill:var(--okbg);stroke:var(--ok);stroke-width:1.5}.box.error{fill:var(--errorbg);stroke:var(--error);
+stroke-width:2.5}
 .box.warning{fill:var(--warningbg);stroke:var(--warning)}.box.info{fill:var(--infobg);stroke:var(--info)}
 .box.unknown{fill:none;stroke:var(--line);stroke-dasharray:4 3}
-.way{stroke:var(--ok);stroke-width:2;fill:none}.way.error{stroke:var(--error);stroke-dasharray:5 4}.way.unknown{stroke:var(--line)}
+.way{stroke:var(--ok);stroke-width:2;fill:none}.way.error{stroke:var(--error);stroke-dasharray:5 4}
+.way.unknown{stroke:var(--line)}
 .way.rail{stroke:var(--line);stroke-width:3}
-.cross{stroke:var(--error);stroke-width:3;fill:none}.mark{fill:var(--warning)}.mark.error{fill:var(--error)}.mark.info{fill:var(--info)}
-svg text{font:600 12px system-ui,sans-serif;fill:var(--text);text-anchor:middle}svg .small{font-weight:400;font-size:10px;fill:var(--dim)}
+.cross{stroke:var(--error);stroke-width:3;fill:none}.mark{fill:var(--warning)}.mark.error{fill:var(--error)}
+.mark.info{fill:var(--info)}
+svg text{font:600 12px system-ui,sans-serif;fill:var(--text);text-anchor:middle}svg .small{font-weight:400;
+font-size:10px;fill:var(--dim)}
 svg .number{fill:var(--card);font-size:11px}
-.card{border-left:6px solid var(--info)}.card.error{border-left-color:var(--error)}.card.warning{border-left-color:var(--warning)}
-.badge{display:inline-block;min-width:1.5em;text-align:center;border-radius:1em;font-size:.85rem;line-height:1.5;color:var(--card);background:var(--info)}
+.card{border-left:6px solid var(--info)}.card.error{border-left-color:var(--error)}
+.card.warning{border-left-color:var(--warning)}
+.badge{display:inline-block;min-width:1.5em;text-align:center;border-radius:1em;font-size:.85rem;line-height:1.5;
+color:var(--card);background:var(--info)}
 .error .badge{background:var(--error)}.warning .badge{background:var(--warning)}
-.card+.card{margin-top:12px}h2{font-size:1.08rem;margin:0 0 2px}h3{font-size:.8rem;margin:12px 0 2px;color:var(--dim);text-transform:uppercase;letter-spacing:.05em}
-.where{margin:0;color:var(--dim);font-size:.92rem}ul,ol{margin:0;padding-left:1.2em}li span{color:var(--dim);font-size:.9rem}
-pre{margin:2px 0 6px;padding:8px 10px;border-radius:6px;background:var(--code);white-space:pre-wrap;font:13px/1.45 ui-monospace,monospace}
+.card+.card{margin-top:12px}h2{font-size:1.08rem;margin:0 0 2px}h3{font-size:.8rem;margin:12px 0 2px;
+color:var(--dim);text-transform:uppercase;letter-spacing:.05em}
+.where{margin:0;color:var(--dim);font-size:.92rem}ul,ol{margin:0;padding-left:1.2em}li span{color:var(--dim);
+font-size:.9rem}
+pre{margin:2px 0 6px;padding:8px 10px;border-radius:6px;background:var(--code);white-space:pre-wrap;
+font:13px/1.45 ui-monospace,monospace}
 code{font:13px ui-monospace,monospace}details{margin-top:10px}summary{cursor:pointer;color:var(--dim)}
-table{border-collapse:collapse;width:100%;font-size:.92rem}td,th{text-align:left;padding:5px 8px 5px 0;border-top:1px solid var(--line);vertical-align:top}
+table{border-collapse:collapse;width:100%;font-size:.92rem}td,th{text-align:left;padding:5px 8px 5px 0;
+border-top:1px solid var(--line);vertical-align:top}
 .scroll{overflow-x:auto}.fine{margin:0;padding:14px 16px}
-@media(min-width:900px){main{grid-template-columns:minmax(0,440px) minmax(0,1fr)}header,section{grid-column:1/-1}figure{position:sticky;top:16px}}
+@media(min-width:900px){main{grid-template-columns:minmax(0,440px) minmax(0,1fr)}header,section{grid-column:1/-1}
+figure{position:sticky;top:16px}}
 @media print{body{background:#fff}}
 """
 

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import ipaddress
 import json
 import os
 import shlex
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import boto3
@@ -77,6 +80,27 @@ class Lab:
         ]
         assert ids, f"no rule of {group} opens port {port}"
         ec2.revoke_security_group_ingress(GroupId=found["GroupId"], SecurityGroupRuleIds=ids)
+
+    # ----------------------------------------------------------------------------------------------- Grafana
+
+    def grafana(self, method, path, body=None):
+        """As the administrator of Grafana."""
+        pair = "admin:" + self.secrets["grafana_admin_password"]
+        request = urllib.request.Request(
+            "https://%s:3000%s" % (self.address("prometheus-grafana"), path),
+            method=method,
+            data=json.dumps(body).encode() if body else None,
+            headers={
+                "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
+                "Content-Type": "application/json",
+            },
+        )
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))),
+        )
+        with opener.open(request, timeout=30) as answer:
+            return json.loads(answer.read())
 
     # ---------------------------------------------------------------------------------------------- inventory
 

@@ -12,6 +12,8 @@ MONITORING = "prometheus-grafana"
 EXPORTER = "/etc/systemd/system/redis_exporter.service"
 PROMETHEUS = "/etc/prometheus/prometheus.yml"
 RESTART = "systemctl daemon-reload; systemctl restart --no-block redis_exporter"
+GRAFANA = "/etc/grafana/grafana.ini"
+DASHBOARD = "redis-cluster"
 TLS = "/etc/redis_exporter/tls"
 
 
@@ -136,6 +138,37 @@ def gone(stack):
 
 def wrong_group(lab):
     lab.inventory("wrong-group.yml", {"monitoring": {"hosts": {NODE: {}}}})
+
+
+def dashboard(change):
+    """Somebody saves a dashboard with a change."""
+
+    def inject(lab):
+        model = lab.grafana("GET", "/api/dashboards/uid/" + DASHBOARD)
+        change(model["dashboard"])
+        lab.grafana(
+            "POST",
+            "/api/dashboards/db",
+            {"dashboard": model["dashboard"], "folderUid": model["meta"]["folderUid"], "overwrite": True},
+        )
+
+    return inject
+
+
+def old_node(model):
+    for variable in model["templating"]["list"]:
+        if variable["name"] == "instance":
+            variable["current"] = {"selected": True, "text": ["10.0.9.9:9121"], "value": ["10.0.9.9:9121"]}
+
+
+def other_datasource(model):
+    panel = next(one for one in model["panels"] if one.get("targets"))
+    panel["datasource"] = {"type": "prometheus", "uid": "staging"}
+
+
+def datasource(lab):
+    stored = lab.grafana("GET", "/api/datasources/uid/prometheus")
+    lab.grafana("PUT", "/api/datasources/uid/prometheus", dict(stored, url="https://127.0.0.1:19090"))
 
 
 def both(*injections):
@@ -404,6 +437,34 @@ FAULTS = (
     ),
     Fault(
         "The prober is stopped", "blackbox_exporter_stopped", run("systemctl stop blackbox_exporter", host=MONITORING)
+    ),
+    # --- Grafana
+    Fault("Grafana is stopped", "grafana_stopped", run("systemctl stop grafana-server", host=MONITORING)),
+    Fault(
+        "Grafana hangs (SIGSTOP)", "grafana_hung", run("systemctl kill --signal=STOP grafana-server", host=MONITORING)
+    ),
+    Fault(
+        "Issue 3, otherwise: Grafana listens on 127.0.0.1",
+        "grafana_other_address",
+        edit("s/^http_addr *=.*/http_addr = 127.0.0.1/", GRAFANA, "systemctl restart grafana-server", MONITORING),
+    ),
+    Fault(
+        "Issue 5: a dashboard opens with a time range in the past",
+        "dashboard_time_range",
+        dashboard(lambda model: model.update(time={"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"})),
+    ),
+    Fault("Issue 5, otherwise: a dashboard opens with a node that is gone", "dashboard_variable", dashboard(old_node)),
+    Fault("Issue 5, otherwise: a panel asks another datasource", "dashboard_datasource", dashboard(other_datasource)),
+    Fault("The datasource of Grafana points elsewhere", "datasource_broken", datasource),
+    Fault(
+        "The datasource of Grafana was deleted",
+        "datasource_missing",
+        lambda lab: lab.grafana("DELETE", "/api/datasources/uid/prometheus"),
+    ),
+    Fault(
+        "A dashboard was deleted",
+        "dashboard_missing",
+        lambda lab: lab.grafana("DELETE", "/api/dashboards/uid/" + DASHBOARD),
     ),
     # --- two at once
     Fault(

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turns a run of the scenario doctor into fixtures of the unit tests and into the table of docs/doctor.md.
+
+molecule test --scenario-name doctor && python tests/tools/doctor_table.py
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "build/collections"), str(ROOT / "molecule/doctor/tests")]
+
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagnosis
+from faults import FAULTS
+from patches import applied
+
+RESULTS = ROOT / "build/doctor/faults.json"
+FIXTURES = ROOT / "tests/unit/fixtures/doctor"
+PAGE = ROOT / "docs/doctor.md"
+START, END = "<!-- faults: written by tests/tools/doctor_table.py -->\n", "<!-- end of faults -->\n"
+# What a reader's own paths would be.
+PLACES = ((str(ROOT / "build/lab/doctor/inventory"), "/home/me/my-inventory"), (str(ROOT), "/home/me"))
+
+
+def steps(cure):
+    """A cure in one cell."""
+    words = []
+    for step in cure:
+        if "run" not in step:
+            words.append(step["do"])
+        elif step["on"] == "controller":
+            words.append(f"`{step['run']}`")
+        else:
+            words.append(f"on {step['on']}: `{step['run']}`")
+    return "; then ".join(words).replace("|", "\\|")
+
+
+def findings_of(fixtures, name):
+    known = fixtures["faults"][name]
+    return _diagnosis.diagnose(applied(fixtures["healthy"], known["patch"]))
+
+
+def table(fixtures):
+    """Rows in the order of the faults; what a finding says is made from the evidence, not remembered."""
+    rows = ["| fault | first finding | cure that doctor prints | doctor took |", "|---|---|---|---|"]
+    for fault in FAULTS:
+        first = findings_of(fixtures, fault.name)[0]
+        taken = fixtures["faults"][fault.name]["seconds"]
+        more = f" ({fault.stand_in})" if fault.stand_in else ""
+        also = "".join(f", then `{one}`" for one in fault.also)
+        took = f"{taken:.0f} s" if taken else "not run"
+        rows.append(f"| {fault.name}{more} | `{first['id']}`{also} | {steps(first['cure'])} | {took} |")
+    return "\n".join(rows) + "\n"
+
+
+def load():
+    return {name: json.loads((FIXTURES / f"{name}.json").read_text()) for name in ("healthy", "faults")}
+
+
+def main():
+    results = json.loads(RESULTS.read_text())
+    missing = [fault.name for fault in FAULTS if fault.name not in results]
+    if missing:
+        print("not run: " + "; ".join(missing), file=sys.stderr)
+        return 1
+    healthy = results.pop("healthy")["stack"]
+    names = {fault.name for fault in FAULTS}
+    faults = {name: {key: one[key] for key in ("seconds", "patch")} for name, one in results.items() if name in names}
+    FIXTURES.mkdir(parents=True, exist_ok=True)
+    for name, content in (("healthy", healthy), ("faults", faults)):
+        text = json.dumps(content, indent=1, sort_keys=True)
+        for place, instead in PLACES:
+            text = text.replace(place, instead)
+        (FIXTURES / f"{name}.json").write_text(text + "\n")
+    before, _start, rest = PAGE.read_text().partition(START)
+    PAGE.write_text(before + START + table(load()) + END + rest.partition(END)[2])
+    print(f"{len(faults)} faults: {PAGE.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

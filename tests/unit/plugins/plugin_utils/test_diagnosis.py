@@ -1,0 +1,200 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Conclusions from evidence that was recorded in a healthy lab and in one with each fault."""
+
+from __future__ import annotations
+
+import copy
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagnosis, _findings
+
+ROOT = Path(__file__).resolve().parents[4]
+sys.path[:0] = [str(ROOT / "tests/tools"), str(ROOT / "molecule/doctor/tests")]
+import doctor_table
+from faults import FAULTS, MONITORING, NODE
+
+FIXTURES = doctor_table.load()
+RULES = sorted((ROOT / "plugins/plugin_utils").glob("_diagnosis_*.py"))
+
+
+@pytest.fixture
+def stack():
+    return copy.deepcopy(FIXTURES["healthy"])
+
+
+def ids(stack):
+    return [one["id"] for one in _diagnosis.diagnose(stack)]
+
+
+def test_a_healthy_stack_has_no_findings(stack):
+    assert ids(stack) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[one.name for one in FAULTS])
+def test_the_first_finding_of_each_recorded_fault_is_its_cause(fault):
+    findings = doctor_table.findings_of(FIXTURES, fault.name)
+    assert (findings[0]["id"], findings[0]["severity"]) == (fault.finding, fault.severity)
+    errors = [one["id"] for one in findings if one["severity"] == "error"]
+    assert errors == ([fault.finding] if fault.severity == "error" else []) + list(fault.also)
+    for one in findings:
+        assert one["evidence"] and one["cure"] and all(one["evidence"]), one
+        assert "\n" not in one["cause"] and "%" not in re.sub(r"\d+(\.\d+)? %", "", one["cause"]), one["cause"]
+
+
+def test_the_faults_are_those_that_were_promised():
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 25
+    assert {int(number) for fault in FAULTS for number in re.findall(r"^Issue (\d)", fault.name)} == set(range(1, 8))
+
+
+def test_the_page_shows_what_the_tests_prove():
+    assert doctor_table.START + doctor_table.table(FIXTURES) + doctor_table.END in doctor_table.PAGE.read_text()
+
+
+def test_rules_use_the_findings_of_the_catalogue_and_all_of_them():
+    text = "".join(path.read_text() for path in RULES)
+    named = set(re.findall(r'"([a-z]+(?:_[a-z]+)+)"', text))
+    of_services = {f"{service}_{what}" for service in _findings.SERVICES for what in _findings.OF_SERVICES}
+    assert set(_findings.FINDINGS) - of_services <= named
+    for path in RULES:
+        for ident in re.findall(r'self\.add\(\s*"(\w+)"', path.read_text()):
+            assert ident in _findings.FINDINGS, f"{path.name}: {ident}"
+        for what in re.findall(r'add_service\(service, "(\w+)"', path.read_text()):
+            assert what.rstrip("_") in _findings.OF_SERVICES or what == "cert_", f"{path.name}: {what}"
+
+
+def test_a_node_that_is_down_explains_what_is_seen_behind_it(stack):
+    evidence = stack["hosts"][NODE]["evidence"]
+    evidence["units"]["redis-server.service"].update(active=False, state="inactive", result="success", process=None)
+    evidence["redis"]["account"] = {"ok": False, "cause": "refused", "text": "refused"}
+    evidence["exporter"]["metrics"]["up"] = 0
+    other = next(name for name in stack["hosts"] if name.startswith("redis-") and name != NODE)
+    stack["hosts"][other]["evidence"]["redis"]["admin"]["cluster"]["cluster_state"] = "fail"
+    findings = _diagnosis.diagnose(stack)
+    assert [one["id"] for one in findings] == ["redis_stopped"]
+    assert any("redis_up is 0" in text for text in findings[0]["consequences"])
+    assert any("cluster is in state fail" in text for text in findings[0]["consequences"])
+
+
+def test_a_failed_cluster_with_healthy_nodes_is_a_finding_of_its_own(stack):
+    stack["hosts"][NODE]["evidence"]["redis"]["admin"]["cluster"]["cluster_state"] = "fail"
+    assert ids(stack) == ["cluster_fail"]
+
+
+def test_the_hop_nearer_to_redis_comes_first_and_warnings_come_last(stack):
+    monitoring = stack["hosts"][MONITORING]["evidence"]
+    monitoring["units"]["grafana-server.service"].update(active=False, state="inactive", result="success", process=None)
+    monitoring["reach"][NODE]["skew"] = 3.0
+    stack["hosts"][NODE]["evidence"]["units"]["redis_exporter.service"].update(
+        active=False, state="inactive", result="success", process=None
+    )
+    assert ids(stack) == ["exporter_stopped", "grafana_stopped", "clock_skew"]
+
+
+def test_when_all_nodes_disagree_with_the_monitoring_host_its_clock_is_the_wrong_one(stack):
+    for way in stack["hosts"][MONITORING]["evidence"]["reach"].values():
+        way["skew"] = -61.0
+    (finding,) = _diagnosis.diagnose(stack)
+    assert (finding["id"], finding["host"], finding["severity"]) == ("clock_skew", MONITORING, "error")
+    assert "61.0 s ahead" in finding["cause"]
+
+
+def test_wrong_settings_in_the_inventory_are_cured_there(stack):
+    node = stack["hosts"][NODE]
+    node["wanted"]["redis_addr"] = node["evidence"]["exporter"]["uses"]["addr"] = "redis://127.0.0.1:6379"
+    node["evidence"]["redis"]["account"] = {"ok": False, "cause": "tls_port", "text": "the port speaks TLS"}
+    node["evidence"]["redis"]["admin"] = None
+    (finding,) = _diagnosis.diagnose(stack)
+    assert finding["id"] == "exporter_scheme"
+    assert finding["cure"][0]["set"] == {"redis_exporter_redis_addr": "rediss://127.0.0.1:6379"}
+    assert "exporters" in finding["cure"][1]["run"]
+
+
+def test_without_the_right_to_manage_users_the_acl_line_is_the_cure(stack):
+    node = stack["hosts"][NODE]
+    node["wanted"]["acl_manage"] = False
+    denied = [{"command": "cluster|info", "lost": "cluster metrics"}]
+    node["evidence"]["redis"]["account"] = {"ok": True, "denied": denied}
+    (finding,) = _diagnosis.diagnose(stack)
+    assert finding["id"] == "acl_right_missing"
+    assert "ACL SETUSER redis_exporter +cluster|info" in finding["cure"][0]["do"]
+
+
+def test_a_filter_on_the_way_is_told_from_a_missing_rule(stack):
+    way = {"url": "https://%s:9121/health" % stack["hosts"][NODE]["address"], "answered": False, "cause": "filtered"}
+    stack["hosts"][MONITORING]["evidence"]["reach"][NODE] = dict(way, error="no answer in time")
+    assert ids(stack) == ["port_filtered"]
+    for group in stack["security_groups"]["groups"].values():
+        group["ip_permissions"] = [one for one in group["ip_permissions"] if one.get("from_port") != 9121]
+    assert ids(stack) == ["sg_rule_missing"]
+
+
+def test_an_instance_that_is_off_is_started(stack):
+    host = stack["hosts"][NODE]
+    host.update(evidence=None, unreachable="Connection timed out", state="stopped")
+    finding = _diagnosis.diagnose(stack)[0]
+    assert finding["id"] == "host_unreachable"
+    command = "aws ec2 start-instances --region us-east-1 --instance-ids " + host["instance_id"]
+    assert finding["cure"][0]["run"] == command
+
+
+def test_a_scrape_that_is_wrong_by_itself_is_not_taken_for_one_that_recovers(stack):
+    evidence = stack["hosts"][MONITORING]["evidence"]["prometheus"]
+    target = next(one for one in evidence["targets"] if one["job"] == "redis-cluster" and one["node"] == NODE)
+    for error, ident in (
+        ("server returned HTTP status 401 Unauthorized", "scrape_login_refused"),
+        ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "scrape_ca_wrong"),
+        ("server returned HTTP status 503 Service Unavailable", "target_down"),
+        ("Get: dial tcp: connect: connection refused", "recovering"),
+    ):
+        target.update(health="down", lastError=error, lastScrape="2099-01-01T00:00:00.123456789Z")
+        assert ids(stack) == [ident], error
+
+
+def test_only_an_empty_group_is_said_of_an_inventory_without_monitoring(stack):
+    del stack["hosts"][MONITORING]
+    stack["groups"]["monitoring"] = []
+    assert ids(stack) == ["group_empty"]
+
+
+def places(data, path=()):
+    """Every place of a structure, to a depth that reaches each probe and its parts."""
+    if len(path) > 5:
+        return
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in items:
+        yield (*path, key)
+        yield from places(value, (*path, key))
+
+
+@pytest.mark.parametrize("instead", [None, {"problem": "no result within 20 s"}], ids=["missing", "broken"])
+def test_any_probe_may_be_missing_or_broken(instead):
+    """Half a stack, an old Redis, a probe that hangs: doctor goes on with what it has."""
+    for name in (NODE, MONITORING):
+        evidence = FIXTURES["healthy"]["hosts"][name]["evidence"]
+        probes = [path for path in places(evidence) if len(path) <= 2]
+        assert len(probes) > 10
+        for path in probes:
+            stack = copy.deepcopy(FIXTURES["healthy"])
+            holder = stack["hosts"][name]["evidence"]
+            for part in path[:-1]:
+                holder = holder[part]
+            if isinstance(holder, list):
+                continue
+            if isinstance(holder[path[-1]], (dict, list)):
+                holder[path[-1]] = copy.deepcopy(instead)
+            try:
+                _diagnosis.diagnose(stack)
+            except Exception as err:
+                raise AssertionError(f"{name}: without {path}: {err!r}") from err
+
+
+def test_nothing_is_known_of_any_host():
+    stack = copy.deepcopy(FIXTURES["healthy"])
+    for host in stack["hosts"].values():
+        host["evidence"] = None
+    assert ids(stack) == []
