@@ -268,7 +268,7 @@ class Access:
             yield
             return
         os.makedirs(directory, mode=0o755, exist_ok=True)
-        with open(os.path.join(directory, ".lock"), "w") as lock:
+        with open(os.path.join(directory, ".lock"), "a") as lock:
             os.fchmod(lock.fileno(), 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
