@@ -23,6 +23,7 @@ attributes:
     description: Reads only.
   diff_mode:
     support: none
+    description: Changes nothing.
   idempotent:
     support: full
     description: Never changes anything.

@@ -24,6 +24,7 @@ attributes:
     description: Connects and looks at the node, and sets no key.
   diff_mode:
     support: none
+    description: Leaves nothing that could differ.
   idempotent:
     support: full
     description: Leaves nothing behind, and so never reports a change.

@@ -21,6 +21,7 @@ attributes:
     description: The tests read; O(test=alert) is skipped, because it sends an alert.
   diff_mode:
     support: none
+    description: Changes nothing.
   idempotent:
     support: full
     description: Never changes anything. The alert of O(test=alert) is resolved when the module returns.

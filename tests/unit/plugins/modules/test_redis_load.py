@@ -13,7 +13,7 @@ from ansible_collections.redisops.monitoring.plugins.modules import redis_load
 
 PASSWORD = "load-canary-0f1e"
 PREFIX = "redisops:verify:"
-USER = ["reset", "on", ">" + PASSWORD, f"~{PREFIX}*", *_redis_load.RIGHTS]
+USER = ("reset", "on", ">" + PASSWORD, f"~{PREFIX}*", *_redis_load.RIGHTS)
 
 
 class Node:

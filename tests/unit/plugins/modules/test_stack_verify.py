@@ -15,10 +15,10 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import _system
 from ansible_collections.redisops.monitoring.plugins.modules import stack_verify
 
 PASSWORD = "verify-canary-1b3d"
-NODES = [
+NODES = (
     {"targets": ["10.0.1.102:9121"], "labels": {"node": "redis-node-1a", "cluster": "redis-prod"}},
     {"targets": ["10.0.2.27:9121"], "labels": {"node": "redis-node-1b", "cluster": "redis-prod"}},
-]
+)
 
 
 class Service:
@@ -68,6 +68,7 @@ def service():
 @pytest.fixture
 def check(run_module):
     def run(test, check_mode=False, **arguments):
+        arguments = {key: list(value) if isinstance(value, tuple) else value for key, value in arguments.items()}
         result = run_module(stack_verify, check_mode=check_mode, test=test, name="host", **arguments)
         assert not result.get("failed"), result
         assert result["changed"] is False
