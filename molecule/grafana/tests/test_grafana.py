@@ -27,6 +27,8 @@ URL = f"https://{ADDRESS}:3000"
 TOKEN = "/etc/redisops/grafana/token"
 PASSWORD = "canary-admin-5ecr3t"
 CANARY = "5ecr3t"
+# What to grep a host for: with brackets, because sudo notes the commands of these tests in the journal.
+SECRETS = "-e '5ecr3[t]' -e 'glsa[_]'"
 OURS = {"redis-cluster", "redis-performance", "redis-resources"}
 
 
@@ -130,13 +132,13 @@ def test_secrets_lie_where_only_root_reads(host):
         "700 root:root /etc/redisops/grafana/credentials",
         f"600 root:root {TOKEN}",
     }
-    holding = host.check_output(f"grep -rlF {CANARY} /etc --exclude-dir=prometheus --exclude-dir=alertmanager").split()
+    holding = host.check_output(f"grep -rl {SECRETS} /etc --exclude-dir=prometheus --exclude-dir=alertmanager").split()
     names = ("admin_password", "metrics_password", "secret_key", "smtp_password")
-    assert sorted(holding) == [f"/etc/redisops/grafana/credentials/{name}" for name in names]
+    assert sorted(holding) == [*(f"/etc/redisops/grafana/credentials/{name}" for name in names), TOKEN]
     assert set(host.check_output("stat -c '%a %U' " + " ".join(holding)).splitlines()) == {"600 root"}
     process = host.check_output("systemctl show -P MainPID grafana-server")
-    assert host.run(f"grep -qF {CANARY} /proc/{process}/environ /proc/{process}/cmdline").rc == 1
-    assert host.run(f"grep -qF -e {CANARY} -e glsa_ /var/lib/grafana/grafana.db").rc == 1
+    assert host.run(f"grep -q {SECRETS} /proc/{process}/environ /proc/{process}/cmdline").rc == 1
+    assert host.run(f"grep -q {SECRETS} /var/lib/grafana/grafana.db").rc == 1
     token = host.file(TOKEN).content_string.strip()
     assert call("/api/org", auth=token)[0] == 200
 
@@ -206,8 +208,7 @@ def test_changed_secrets_and_a_revoked_token_show_nowhere(host, tmp_path):
     assert call("/api/org", auth=host.file(TOKEN).content_string.strip())[0] == 200
     finish(start(tmp_path))
     assert call("/api/user")[0] == 200
-    # The brackets keep sudo's note of this very command from matching.
-    assert host.run("journalctl --no-pager | grep -e '5ecr3[t]' -e 'glsa[_]'").rc == 1
+    assert host.run(f"journalctl --no-pager | grep {SECRETS}").rc == 1
 
 
 def test_two_runs_at_once_and_one_after(host, tmp_path):
