@@ -57,6 +57,7 @@ def seed(endpoint: str, subnet: str, hosts: dict[str, dict[str, str]], public_ke
     for name, host in hosts.items():
         ec2.run_instances(
             ImageId=IMAGE, InstanceType=TYPES[host["role"]], MinCount=1, MaxCount=1, KeyName="redis-cluster-key",
+            BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 20, "Encrypted": True}}],
             SubnetId=subnets[host["zone"]], PrivateIpAddress=host["address"], SecurityGroupIds=[groups[host["role"]]],
             TagSpecifications=tags(
                 "instance", Name=name, Role=host["role"], Cluster=CLUSTER, Environment="production"

@@ -82,6 +82,8 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
         "directory": str(directory),
         "control": str(control),
         "region": aws.REGION,
+        "aws_url": lab["aws"]["endpoint_url"] if lab["aws"] else "",
+        "snapshots": str(bool(lab["aws"])),
         "cluster": aws.CLUSTER,
         "mirror_url": lab["mirror"]["url"],
         "webhook_url": lab["webhook"]["url"],
