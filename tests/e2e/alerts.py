@@ -288,12 +288,12 @@ def keep(result: dict) -> None:
         say(f"{result['fault']}: WRONG: {problem}")
 
 
-def set_up(site: Site, profile: Profile) -> str:
+def set_up(site: Site, profile: Profile, *arguments: str) -> str:
     """site.yml with the settings of the profile; returns the file that holds them."""
     say(f"site.yml with the {profile.name} settings")
     path = site.directory / f"{profile.name}.json"
     path.write_text(json.dumps(profile.variables(), indent=1))
-    site.playbook("playbooks/site.yml", f"--extra-vars=@{path}")
+    site.playbook("playbooks/site.yml", f"--extra-vars=@{path}", *arguments)
     for host in site.redis:
         timeout = str(5000 // profile.factor)
         # The nodes share a machine with everything else: its stalls are no slow commands.
@@ -313,7 +313,7 @@ def faults(options: argparse.Namespace) -> int:
     site, profile = Site(options.lab), PROFILES[options.profile]
     chosen = options.fault or [*FAULTS, "alertmanager-stopped"]
     if not options.as_is:
-        set_up(site, profile)
+        set_up(site, profile, *([f"--tags={options.tags}"] if options.tags else []))
     wait_until_quiet(site)
     watch = Watch(site)
     locks = {fault.exclusive: threading.Lock() for fault in FAULTS.values() if fault.exclusive}
@@ -369,6 +369,7 @@ def main() -> int:
     command.add_argument("lab")
     command.add_argument("fault", nargs="*", help="which of them; all by default")
     command.add_argument("--profile", choices=sorted(PROFILES), default="shipped")
+    command.add_argument("--tags", help="of site.yml, where the rest is set up already: alertmanager,prometheus")
     command.add_argument("--as-is", action="store_true", help="the lab has the settings of the profile already")
     command.set_defaults(run=faults)
     command = commands.add_parser("quiet", help="load, restarts and another run, which nobody may be told of")

@@ -24,6 +24,10 @@ at all, and once more when it is over.
   is a failed run.
 * **over**: from mending to the notice that it is over. `group_interval` (P1 1 min, others 5 min) decides most of it;
   rules that look back five minutes stay true for as long.
+
+Alerts of one cluster and severity are one group. What ended in it less than 15 minutes ago is listed once more, as
+resolved, in an update of the next notification of that group (Prometheus repeats ends for so long): PagerDuty takes it
+as the same incident, a chat shows it as one more message. Such updates are not counted here.
 """
 
 TABLE = """\
