@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.redisops.monitoring.plugins.module_utils import _redis_exporter, _systemd, _tls
 
-UNIT_PROPERTIES = _systemd.PROPERTIES + ("Id", "User", "ExecStart", "ExecMainCode", "InvocationID")
+UNIT_PROPERTIES = _systemd.PROPERTIES + ("Id", "User", "ExecStart", "ExecMainCode")
 JOURNAL_LINES = 12
 FILL_PERCENT = 85  # from here on what fills a disk is worth a look
 
@@ -332,7 +332,7 @@ def unit(name, shown, mask):
     current = "/opt/%s/current" % name.rsplit(".", 1)[0]
     found["newer_than_process"] = _systemd.stale_inputs(None, name, [current], state)
     if not state.active or state.restarts:
-        said = raw_journal(name, shown.get("InvocationID", ""))
+        said = raw_journal(name)
         found["journal"] = journal(said, mask)
     if not state.active:
         found["reason"] = mask.text(_redis_exporter.why_ended(state.result, state.exit_status, said))
@@ -355,12 +355,16 @@ def process(pid, mask):
     return {"pid": pid, "state": state, "argv": [mask.argument(word) for word in argv]}
 
 
-def raw_journal(name, invocation, lines=60):
-    """What the last run of a unit said, and systemd about it: earlier runs had other reasons."""
-    which = ["_SYSTEMD_INVOCATION_ID=" + invocation, "+", "INVOCATION_ID=" + invocation]
-    which = which if invocation else ["--unit", name, "--since=-1h"]
-    rc, out = command(["journalctl", "--lines=%d" % lines, "--output=cat", "--no-pager"] + which)
-    return out if rc == 0 else ""
+def raw_journal(name, lines=400):  # a usage text alone is 130
+    """What the last run of a unit that ended said, and systemd about it: earlier runs had other reasons."""
+    rc, out = command(["journalctl", "--unit", name, "--lines=%d" % lines, "--output=cat", "--no-pager", "--since=-1h"])
+    return last_run(out) if rc == 0 else ""
+
+
+def last_run(said):
+    runs = re.split(r"^Starting .*$", said, flags=re.M)
+    ended = [one for one in runs if re.search(r"process exited|Failed with result", one)]
+    return (ended or runs)[-1]
 
 
 def journal(said, mask):

@@ -287,11 +287,14 @@ class ServiceRules(Base):
                 again = [self.playbook("monitoring", monitor, "prometheus")]
                 self.add("target_down", monitor, [text], again, severity="warning", what=target["job"])
                 continue
-            explains = lambda one, hops=hops: one.host == monitor and one.hop in hops + ("host",)  # noqa: E731
-            otherwise = lambda target=target, text=text, hops=hops: self.recovering(  # noqa: E731
-                monitor, target, [text], target["job"], hops[0]
-            )
-            self.symptom(text, explains, otherwise)
+            self.other_target(monitor, target, text, hops)
+
+    def other_target(self, monitor, target, text, hops):
+        def explains(one):
+            at_service = one.host == monitor and one.hop in hops + ("host",)
+            return at_service or one.host == target["node"] and one.hop in NODE_HOPS
+
+        self.symptom(text, explains, lambda: self.recovering(monitor, target, [text], target["job"], hops[0]))
 
     # ------------------------------------------------------------------------------------------------- alerting
 
@@ -352,8 +355,11 @@ class ServiceRules(Base):
             if moved:
                 self.add("datasource_broken", monitor, [said, text], again)
             else:
-                down = lambda one: one.host == monitor and one.hop in ("host", "prometheus")  # noqa: E731
-                self.symptom(said, down, lambda: self.add("datasource_broken", monitor, [said], again))
+                self.symptom(
+                    said,
+                    lambda one: one.host == monitor and one.hop in ("host", "prometheus"),
+                    lambda: self.add("datasource_broken", monitor, [said], again),
+                )
         elif moved:
             self.add("datasource_changed", monitor, [text], again)
 

@@ -68,6 +68,14 @@ def test_usage_texts_are_left_out_of_the_journal():
     assert CANARY not in "".join(lines)
 
 
+def test_the_reason_is_that_of_the_last_run_that_ended():
+    first = "Starting x\nold reason\nMain process exited\n"
+    second = "Starting x\nStarted x\nnew reason\nMain process exited\nScheduled restart job\n"
+    for said in (first + second, first + second + "Starting x\n"):
+        assert "new reason" in _evidence.last_run(said) and "old reason" not in _evidence.last_run(said)
+    assert _evidence.last_run("a line") == "a line"
+
+
 # ----------------------------------------------------------------------------------------------------------- probes
 
 
