@@ -34,6 +34,7 @@ class Fault:
     detect: float = 0  # seconds until the fault can be seen at all
     scrapes: int = 1  # how many have to see it
     window: float = 0  # seconds that the rule looks back: it stays true for so long
+    hold: float = 0  # seconds that it lasts after it was told, for what comes later
     keeps: bool = False  # keep_firing_for of the rule is its `for`
     exclusive: str = ""  # one at a time: these would mute each other
 
@@ -249,7 +250,7 @@ FAULTS = {
     "host-lost": Fault(
         "Host of a node gone", "RedisClusterStateFail", "P1", "redis-P1",
         lambda site: container(site, "kill"), lambda site: container(site, "start"),
-        detect=5, keeps=True, exclusive="cluster",
+        detect=5, hold=300, keeps=True, exclusive="cluster",
     ),
     "slots-lost": Fault(
         "100 slots without a node", "RedisClusterStateFail", "P1", "redis-P1", lose_slots, give_slots,
