@@ -390,7 +390,9 @@ def main():
         supports_check_mode=True,
     )
     if not module.get_bin_path("apt-get"):
-        module.fail_json(msg="this host has no apt-get: only Debian, Ubuntu and their like can install packages this way")
+        module.fail_json(
+            msg="this host has no apt-get: only Debian, Ubuntu and their like can install packages this way"
+        )
     try:
         module.exit_json(**Package(module).present())
     except ReleaseError as exc:
