@@ -815,6 +815,8 @@ def _complaint(tool: str, output: str) -> str:
         last = re.match(rf"{re.escape(tool)}: error: (.*)", text)
         if last:
             summary.append(last.group(1))
+        elif text.startswith("Incorrect Usage: "):
+            return text[17:]  # what follows is all of the usage
         elif text and not re.match(r"Checking |SUCCESS\b|Found:$|- (global config|route|\d+ [a-z ]+)$", text):
             told.append(text)
     return _one_line(" ".join(told or summary))

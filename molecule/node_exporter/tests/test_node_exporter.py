@@ -160,7 +160,7 @@ def test_the_collector_is_handed_certificates_and_no_key(redis):
     assert redis.check_output("systemctl show -P CapabilityBoundingSet redis_tls_cert_files.service") == ""
     # As this user and without what systemd hands over it gets nowhere.
     done = redis.run(
-        "systemd-run --quiet --wait --pipe -p DynamicUser=yes -p User=node_exporter"
+        "systemd-run --quiet --collect --wait --pipe -p DynamicUser=yes -p User=node_exporter"
         " python3 /usr/local/lib/node_exporter/redis_tls_cert_files.py --node x server=/etc/redis/tls/server.crt"
     )
     assert done.rc != 0 and "cannot be read: Permission denied" in done.stderr

@@ -95,7 +95,10 @@ def simulated(tmp_path, monkeypatch):
     since = """awk -v since="${4#@}" '$1 >= since { $1 = ""; print substr($0, 2) }' """
     for name, script in {
         "journalctl": since + str(simulated.journal),
-        "tool": """cat "$1" | grep REFUSE && exit 1; true""",
+        "tool": """
+            grep REFUSE "$1" && exit 1
+            grep -q USAGE "$1" && { echo "Incorrect Usage: no flag -x"; echo "NAME: tool"; exit 1; }
+            true""",
     }.items():
         (tools / name).write_text(f"#!/bin/sh\n{script}\n")
         (tools / name).chmod(0o755)
@@ -197,6 +200,8 @@ def test_the_check_gets_the_staged_copy_and_its_complaint_names_the_file(run, si
     files = [{"path": str(tmp_path / "lib/collect.py"), "content": "REFUSE\n", "watched": True}]
     result = run(files=files, timers=[])
     assert result["msg"] == f"tool {tmp_path}/lib/collect.py says: REFUSE; nothing was changed"
+    files[0]["content"] = "USAGE\n"
+    assert run(files=files, timers=[])["msg"].endswith(" says: no flag -x; nothing was changed")
 
 
 def test_what_was_switched_off_goes(run, simulated, tmp_path):
