@@ -17,8 +17,17 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import _grafan
 if t.TYPE_CHECKING:
     from ansible_collections.redisops.monitoring.plugins.module_utils._verify import Row, Wanted
 
+PAUSE = 2
 
-def rows(client: _grafana.Client, datasource: str, dashboards: t.Iterable[str], wanted: list[Wanted]) -> list[Row]:
+
+def rows(
+    client: _grafana.Client,
+    datasource: str,
+    dashboards: t.Iterable[str],
+    wanted: list[Wanted],
+    wait: float,
+    clock: t.Any,
+) -> list[Row]:
     """Datasource first: where it is broken, no query says anything new."""
     first = datasource_row(client, datasource)
     found = [first]
@@ -28,9 +37,19 @@ def rows(client: _grafana.Client, datasource: str, dashboards: t.Iterable[str], 
         found.append(row)
     if first.state != "passed":
         return found
+    main = main_rows(client, datasource, wanted, wait, clock)
     found.extend(query_row(client, datasource, uid, each) for uid, each in queries.items() if each)
-    found.extend(main_row(client, datasource, name, query, wanted) for name, query in _verify.MAIN_QUERIES.items())
-    return found
+    return found + main
+
+
+def main_rows(client: _grafana.Client, datasource: str, wanted: list[Wanted], wait: float, clock: t.Any) -> list[Row]:
+    """A rate takes two scrapes, which right after an installation there are not yet."""
+    deadline = clock.monotonic() + wait
+    while True:
+        found = [main_row(client, datasource, name, query, wanted) for name, query in _verify.MAIN_QUERIES.items()]
+        if all(row.state == "passed" for row in found) or clock.monotonic() > deadline:
+            return found
+        clock.sleep(PAUSE)
 
 
 def datasource_row(client: _grafana.Client, uid: str) -> Row:

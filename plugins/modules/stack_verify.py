@@ -352,7 +352,8 @@ class Test:
             self.module.no_log_values.add(params["token"])
         client = _grafana.Client(params)
         wanted = _verify.wanted_targets(self.params["nodes"])
-        return _verify_grafana.rows(client, self.params["datasource_uid"], self.params["dashboards"], wanted)
+        dashboards = self.params["dashboards"]
+        return _verify_grafana.rows(client, self.params["datasource_uid"], dashboards, wanted, self.wait, time)
 
     def alert(self):
         if self.module.check_mode:

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _systemd, _verify_alert
+from ansible_collections.redisops.monitoring.plugins.module_utils import _systemd, _verify_alert, _verify_grafana
 from ansible_collections.redisops.monitoring.plugins.modules import stack_verify
 
 PASSWORD = "verify-canary-1b3d"
@@ -280,7 +280,7 @@ def grafana(health=(200, {"status": "OK", "message": "it works"}), nodes=NODES, 
 
 
 def look_at_grafana(check, url, **more):
-    arguments = {"datasource_uid": "prometheus", "dashboards": ["redis"], "nodes": NODES, "token": PASSWORD}
+    arguments = {"datasource_uid": "prometheus", "dashboards": ["redis"], "nodes": NODES, "token": PASSWORD, "wait": 0}
     return check("grafana", url=url, **{**arguments, **more})
 
 
@@ -288,6 +288,20 @@ def test_grafana(check, service):
     rows = look_at_grafana(check, service(grafana()).url)
     assert set(states(rows).values()) == {"passed"}
     assert len(rows) == 3 + 4
+
+
+def test_grafana_is_given_time_for_the_second_scrape(check, service):
+    asked = []
+
+    def answer(method, path, arguments, body):
+        if "rate(" in arguments.get("query", ""):
+            asked.append(path)
+            return grafana(nodes=NODES if len(asked) > 3 else NODES[:1])(method, path, arguments, body)
+        return grafana()(method, path, arguments, body)
+
+    rows = look_at_grafana(check, service(answer).url, wait=30)
+    assert set(states(rows).values()) == {"passed"}
+    assert len(asked) == 4
 
 
 def test_grafana_9_has_no_health_check_and_is_asked_a_query(check, service):
@@ -386,6 +400,7 @@ class Alertmanager:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
+    monkeypatch.setattr(_verify_grafana, "PAUSE", 0.01)
     monkeypatch.setattr(_verify_alert, "PAUSE", 0.01)
     monkeypatch.setattr(_verify_alert, "SETTLE", 0.05)
     monkeypatch.setattr(_verify_alert, "WATCHDOG", 0.1)
