@@ -189,13 +189,13 @@ def test_snapshots(monitoring):
 
     last = "aws_ebs_snapshot_last_completed_timestamp_seconds"
     assert metric(last) == [0] and metric("aws_ebs_snapshot_last_completed_encrypted") == []
-    assert metric("aws_ebs_volume_encrypted") == [0]
+    assert metric("aws_ebs_volume_encrypted") == [1]
     assert abs(metric("aws_ebs_volume_create_timestamp_seconds")[0] - time.time()) < 3600
     ec2.create_snapshot(VolumeId=volume)
     monitoring.check_output("systemctl start aws_ebs_snapshots.service")
     (taken,) = metric(last)
     assert abs(taken - datetime.now(timezone.utc).timestamp()) < 300
-    assert metric("aws_ebs_snapshot_last_completed_encrypted") == [0]
+    assert metric("aws_ebs_snapshot_last_completed_encrypted") == [1]
 
 
 def test_a_run_that_fails_leaves_the_old_snapshots(monitoring):
