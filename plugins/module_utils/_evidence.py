@@ -31,6 +31,7 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import _redis_
 
 UNIT_PROPERTIES = _systemd.PROPERTIES + ("Id", "User", "ExecStart", "ExecMainCode")
 JOURNAL_LINES = 12
+SETTLE_SECONDS, YOUNG_SECONDS = 4.0, 2.5  # how long a unit that restarts is watched
 FILL_PERCENT = 85  # from here on what fills a disk is worth a look
 
 
@@ -289,16 +290,34 @@ def route_to(address):
 
 def units(names, mask):
     """State of systemd units by name, with the reason in the journal where one is not well."""
-    rc, out = command(
-        ["systemctl", "--no-pager", "show", "--property=" + ",".join(UNIT_PROPERTIES), "--"] + list(names)
-    )
-    if rc is None:
+    shown = show_units(names)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while shown and any(shaky(*item) for item in shown.items()) and time.monotonic() < deadline:
+        time.sleep(0.3)  # between two starts of a crash loop a unit looks well, or without a reason
+        shown = show_units(names)
+    if shown is None:
         return {"problem": "systemctl does not answer"}
-    found = {}
-    for name, block in zip(names, out.split("\n\n")):
-        shown = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        found[name] = unit(name, shown, mask)
-    return found
+    return {name: unit(name, one, mask) for name, one in shown.items()}
+
+
+def show_units(names):
+    """The properties of units by name, in one question."""
+    argv = ["systemctl", "--no-pager", "show", "--property=" + ",".join(UNIT_PROPERTIES), "--"]
+    rc, out = command(argv + list(names))
+    if rc is None:
+        return None
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.split("\n\n")]
+    return dict(zip(names, blocks))
+
+
+def shaky(name, shown):
+    """Whether a unit that was restarted is just being started, or is up for too short a time to count."""
+    state = _systemd.parse_state(name, shown)
+    if not state.restarts or not state.found:
+        return False
+    if state.active_state == "activating":
+        return state.sub_state != "auto-restart"
+    return state.active and state.started_at is not None and time.time() - state.started_at < YOUNG_SECONDS
 
 
 def unit(name, shown, mask):

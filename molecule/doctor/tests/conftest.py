@@ -44,6 +44,8 @@ class Lab:
     # ------------------------------------------------------------------------------------------------- hosts
 
     def shell(self, host, command, data=None):
+        """As root, with data as standard input."""
+        data = data.encode() if isinstance(data, str) else data
         argv = ["ssh", "-F", str(LAB / "ssh_config"), host, "sudo sh -c " + shlex.quote(command)]
         done = subprocess.run(
             argv, input=data, capture_output=True, text=data is None or isinstance(data, str), timeout=120
@@ -200,6 +202,24 @@ class Lab:
         files = sorted(directory.glob("doctor-*.json"))
         assert files, f"no report: {done.stdout[-3000:]}{done.stderr[-1000:]}"
         return done.returncode, json.loads(files[-1].read_text()), done.stdout + done.stderr, taken
+
+    def restore(self):
+        """What a fault that was not mended leaves behind must not be the next one's."""
+        self.undo_variables()
+        for host in self.about["hosts"]:
+            files = (LAB / "hosts" / f"{host}.tar").read_bytes()
+            self.shell(
+                host,
+                "tar --extract --directory=/ --file=-; chown -R redis:redis /etc/redis;"
+                " rm -f /etc/systemd/system/*.service.d/fault.conf; systemctl stop squatter;"
+                " ip route flush type blackhole;"
+                " systemctl unmask redis_exporter; systemctl daemon-reload; umount /var/lib/private/prometheus;"
+                " for unit in redis-server redis_exporter prometheus alertmanager blackbox_exporter grafana-server; do"
+                " systemctl kill --signal=CONT $unit; systemctl reset-failed $unit; done;"
+                f" {'systemctl restart redis-server' if 'redis' in host else 'systemctl restart prometheus'}; true",
+                data=files,
+            )
+        self.command(f"ansible-playbook redisops.monitoring.site -i {self.inventory_path}", 600)
 
     def follow(self, step):
         """One step of a cure, literally."""

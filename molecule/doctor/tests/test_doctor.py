@@ -58,28 +58,21 @@ def test_fault(lab, healthy, fault):
     if getattr(fault.inject, "is_evidence", False):
         stack = copy.deepcopy(healthy["evidence"])
         fault.inject(stack)
-        findings = _diagnosis.diagnose(stack)
-        taken = None
-    else:
-        fault.inject(lab)
-        time.sleep(fault.wait)
-        rc, report, output, taken = lab.doctor()
-        findings = report["findings"]
-    said = json.dumps(findings, indent=1)
-    assert findings, "doctor finds nothing"
-    assert (findings[0]["id"], findings[0]["severity"]) == (fault.finding, fault.severity), said
-    errors = [one["id"] for one in findings if one["severity"] == "error"]
-    wanted = ([fault.finding] if fault.severity == "error" else []) + list(fault.also)
-    assert errors == wanted, f"errors {errors}: {said}"
-    assert all(one["evidence"] and one["cure"] for one in findings), said
-    note(
-        fault.name,
-        finding=findings[0],
-        seconds=taken and round(taken, 1),
-        patch=patches.difference(healthy["evidence"], stack if taken is None else report["evidence"]),
-    )
-    if taken is None:
+        said_first(fault, _diagnosis.diagnose(stack), None, patches.difference(healthy["evidence"], stack))
         return
+    try:
+        on_the_lab(lab, healthy, fault)
+    except BaseException:
+        lab.restore()
+        raise
+
+
+def on_the_lab(lab, healthy, fault):
+    fault.inject(lab)
+    time.sleep(fault.wait)
+    rc, report, output, taken = lab.doctor()
+    findings = report["findings"]
+    errors = said_first(fault, findings, taken, patches.difference(healthy["evidence"], report["evidence"]))
     assert rc == (2 if errors else 0)
     assert not [name for name, secret in lab.secrets.items() if secret in output + json.dumps(report)], "a secret"
     if fault.cure_needs:
@@ -95,3 +88,15 @@ def test_fault(lab, healthy, fault):
         assert done.returncode == 0, done.stdout[-3000:]
     if fault.after:
         fault.after(lab)
+
+
+def said_first(fault, findings, taken, patch):
+    """The ids of the errors, when they are the right ones in the right order."""
+    said = json.dumps(findings, indent=1)
+    assert findings, "doctor finds nothing"
+    assert (findings[0]["id"], findings[0]["severity"]) == (fault.finding, fault.severity), said
+    errors = [one["id"] for one in findings if one["severity"] == "error"]
+    assert errors == ([fault.finding] if fault.severity == "error" else []) + list(fault.also), said
+    assert all(one["evidence"] and one["cure"] for one in findings), said
+    note(fault.name, seconds=taken and round(taken, 1), patch=patch)
+    return errors
