@@ -68,11 +68,18 @@ def summary(findings):
     return "%s; first: %s on %s: %s" % (", ".join(words), first["id"], first["host"], first["cause"])
 
 
+def not_looked_at(found):
+    """What a verdict does not cover."""
+    blamed = {one["host"] for one in found["findings"]}
+    names = [name for name, host in sorted(found["hosts"].items()) if not host["examined"] and name not in blamed]
+    return "; not looked at: %s" % ", ".join(names) if names else ""
+
+
 # ------------------------------------------------------------------------------------------------------------ table
 
 
 def table(found):
-    lines = ["", "Doctor: %s" % summary(found["findings"]), ""]
+    lines = ["", "Doctor: %s%s" % (summary(found["findings"]), not_looked_at(found)), ""]
     for number, finding in enumerate(found["findings"], 1):
         lines += of_finding(number, finding) + [""]
     lines += lives_where(found)
@@ -152,7 +159,7 @@ def page(found):
         "title": html.escape(title),
         "style": STYLE,
         "worst": worst,
-        "verdict": html.escape(verdict),
+        "verdict": html.escape(verdict + not_looked_at(found)),
         "when": when,
         "drawing": drawing(found),
         "cards": cards or "<p class=fine>Every hop from Redis to the dashboard was looked at.</p>",

@@ -126,3 +126,10 @@ def test_a_summary_in_one_line():
     assert doctor_report.summary([]) == "nothing is wrong"
     said = doctor_report.summary([finding(), finding(), finding(severity="warning")])
     assert said.startswith("2 errors, 1 warning; first: redis_stopped on redis-node-1a: ")
+
+
+def test_a_verdict_names_the_hosts_that_it_does_not_cover(stack):
+    assert "nothing is wrong; not looked at: redis-node-1b" in doctor_report.table(report(stack))
+    assert "not looked at: redis-node-1b" in doctor_report.page(report(stack))
+    unreachable = finding(host="redis-node-1b", id="host_unreachable")
+    assert "; not looked at" not in doctor_report.table(report(stack, unreachable))
