@@ -4,15 +4,18 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONDONTWRITEBYTECODE := 1
 COLLECTION := build/collections/ansible_collections/redisops/monitoring
-SCENARIOS := aws redis_exporter prometheus provision site
+SCENARIOS := site grafana alertmanager redis_exporter prometheus node_exporter verify provision aws
+# Measurements that take longer than a commit can wait for
+LONG := doctor
 
-.PHONY: help setup demo demo-down test lint sanity unit e2e rules dashboards bench docs clean $(SCENARIOS:%=e2e-%)
+.PHONY: help setup demo demo-down test lint sanity unit e2e rules dashboards bench docs clean $(SCENARIOS:%=e2e-%) $(LONG:%=e2e-%)
 
 help:
 	@echo 'make demo       three Redis nodes and a monitoring host in containers, monitored by playbooks/site.yml'
 	@echo 'make demo-down  removes every trace of the demo'
 	@echo 'make test       lint, sanity, unit and e2e: what CI runs'
 	@echo 'make lint | sanity | unit | e2e | e2e-<scenario>   its parts ($(SCENARIOS))'
+	@echo 'make e2e-<what>  longer ones ($(LONG))'
 	@echo 'make rules      the alert rules with default thresholds, into build/rules/'
 	@echo 'make dashboards the JSON of our Grafana dashboards, into roles/grafana/files/'
 	@echo 'make bench      ratios against the peers, measured in one run'
@@ -58,9 +61,11 @@ unit: setup
 	python tests/tools/redis_server.py
 	pytest --numprocesses=auto --dist=worksteal
 
-e2e: $(SCENARIOS:%=e2e-%)
+# Scenarios mostly wait, each for a lab of its own, so two run side by side; each is printed when it has ended.
+e2e: setup
+	$(MAKE) --jobs=2 --output-sync=target $(SCENARIOS:%=e2e-%)
 
-$(SCENARIOS:%=e2e-%): e2e-%: setup
+$(SCENARIOS:%=e2e-%) $(LONG:%=e2e-%): e2e-%: setup
 	molecule test --scenario-name $*
 
 rules: setup
