@@ -34,7 +34,9 @@ def play(bundle: Path) -> list[dict]:
             "hosts": "localhost",
             "connection": "local",
             "gather_facts": False,
-            "vars_files": [str(path) for path in (ROLE / "defaults" / "main.yml", ROLE / "vars" / "main" / "rules.yml")],
+            "vars_files": [
+                str(path) for path in (ROLE / "defaults" / "main.yml", ROLE / "vars" / "main" / "rules.yml")
+            ],
             "tasks": [
                 {
                     "name": "Render",
