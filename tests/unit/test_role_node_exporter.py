@@ -192,12 +192,12 @@ def moto():
     server.stop()
 
 
-def collect(tmp_path, endpoint, instances, environment=ENVIRONMENT, region="us-east-1", **more):
+def collect(tmp_path, endpoint, instances, environment=None, region="us-east-1", **more):
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"instances": instances, "region": region, "endpoint_url": endpoint, **more}))
     return subprocess.run(
         [sys.executable, ROLE / "files/aws_ebs_snapshots.py", f"--config={config}", f"--output={tmp_path}/out.prom"],
-        env=environment, capture_output=True, text=True, check=False, timeout=60,
+        env=environment or ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
 

@@ -111,7 +111,7 @@ def collect(ec2, instances, filters):
         if completed:
             values["aws_ebs_snapshot_last_completed_encrypted"] = int(completed["Encrypted"])
         # A volume may be attached to several instances; the first of ours stands for it.
-        owner = next(one["InstanceId"] for one in volume["Attachments"] if one["InstanceId"] in instances)
+        owner = [one["InstanceId"] for one in volume["Attachments"] if one["InstanceId"] in instances][0]
         labels = {"volume_id": identifier, "instance_id": owner}
         labels.update((name, instances[owner].get(name, "")) for name in LABELS)
         yield labels, values
