@@ -376,8 +376,9 @@ def process(pid, mask):
 
 def raw_journal(name, lines=400):  # a usage text alone is 130
     """What the last run of a unit that ended said, and systemd about it: earlier runs had other reasons."""
-    rc, out = command(["journalctl", "--unit", name, "--lines=%d" % lines, "--output=cat", "--no-pager", "--since=-1h"])
-    return last_run(out) if rc == 0 else ""
+    argv = ["journalctl", "--unit", name, "--lines=%d" % lines, "--output=cat", "--no-pager", "--since=-1h"]
+    rc, out = command(argv + ["--reverse"])  # with --since alone, some versions show the oldest lines
+    return last_run("\n".join(reversed(out.splitlines()))) if rc == 0 else ""
 
 
 def last_run(said):

@@ -137,7 +137,8 @@ class ExporterRules(Base):
                 return on(name, "sudo install -m 0644 %s %s" % (own["path"], found["path"]))
             return by_hand("put the CA certificate that signed Redis' certificate to %s" % found["path"])
         if usage == "exporter_client":
-            return self.renew(name, found, "client")
+            trusted = self.seen(name, "redis", "files", "redis_ca").get("subject")
+            return self.renew(name, dict(found, issuer=found.get("issuer") or trusted), "client")
         return self.renew(name, found, "server", self.server_sans(name))
 
     def server_sans(self, name):
