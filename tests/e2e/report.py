@@ -60,9 +60,8 @@ QUIET = """\
 ## Nothing, when nothing is wrong
 
 {minutes:g} minutes of {rate:.0f} commands a second at a healthy cluster ({commands} commands, {lost} connections lost),
-then a restart of each of its {restarts} nodes inside a silence (`playbooks/silence.yml`), then `site.yml` once more
-(changed={site_changed}), then until the silences were over: {told} in {total:.0f} minutes, beside {watchdog} of
-the Watchdog's.
+then a restart of each of its {restarts} nodes inside a silence (`playbooks/silence.yml`), then `site.yml` once more,
+then until the silences were over: {told} in {total:.0f} minutes, beside {watchdog} of the Watchdog's.
 """
 
 FOOT = """\
