@@ -335,7 +335,7 @@ def test_power_stops_and_starts_what_is_named():
     works("power", changed=1, power_action="stop", power_targets="redis", power_confirm="redis-prod")
     assert states("redis") == {"stopped"}
     done = works("power", changed=1, power_action="start", power_targets="all", power_confirm="redis-prod")
-    assert "now 255.12, all running 255.12, all stopped 4.00" in done.stdout
+    assert "now 258.72, all running 258.72, all stopped 7.60" in done.stdout
     assert states("redis") == states("monitoring") == {"running"}
     # An unknown cluster: amazon.aws would try to make an instance of what its filter does not find.
     assert "no instance has the tag Cluster=none" in refused("power", power_action="stop", monitoring_cluster="none")
