@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 NAME = "VerifyAlertPath"
 PAUSE = 2
 WATCHDOG = 100  # seconds in which it has to show
-SETTLE = 5  # seconds in which the other receivers of the same level are told
+SETTLE = 10  # seconds after group_wait in which everybody of the first step is told
 
 
 UNTOLD = (
@@ -51,9 +51,12 @@ def _rose(now: dict[str, float], before: dict[str, float]) -> set[str]:
 
 
 class Path:
-    def __init__(self, api: Api, severity: str, labels: dict[str, t.Any], wait: float, clock: t.Any) -> None:
+    def __init__(
+        self, api: Api, severity: str, labels: dict[str, t.Any], wait: float, group_wait: float, clock: t.Any
+    ) -> None:
         self.api = api
         self.wait = wait
+        self.group_wait = group_wait
         self.clock = clock
         self.run_id = uuid.uuid4().hex[:12]
         self.severity = severity
@@ -74,7 +77,7 @@ class Path:
             each for each in receivers if _verify.passed("alert to %s" % each, "delivered", "delivered") in found
         ]
         if reached:
-            found.extend(self.delivery_rows("end to", reached, middle))
+            found.extend(self.delivery_rows("end to", reached, middle, self.wait))
         return found
 
     def watchdog_row(self, name: str) -> Row:
@@ -104,21 +107,21 @@ class Path:
                 return [_verify.failed("alert", expected, "Alertmanager takes it and does not have it")]
             else:
                 self.clock.sleep(PAUSE)
-        return self.delivery_rows("alert to", receivers, before)
+        return self.delivery_rows("alert to", receivers, before, self.group_wait + SETTLE)
 
-    def delivery_rows(self, what: str, receivers: list[str], before: Sent) -> list[Row]:
-        """One row a receiver. Levels that are told later are not waited for."""
-        deadline = self.clock.monotonic() + self.wait
-        settled = None
+    def delivery_rows(self, what: str, receivers: list[str], before: Sent, patience: float) -> list[Row]:
+        """One row a receiver. After `patience` seconds those who were not told yet are those of a later step."""
+        started = self.clock.monotonic()
         while True:
             # Others are told of other things in the meantime, the dead man's switch at every interval.
             delivered, failed = (names & {"", *receivers} for names in self.sent().rose(before))
-            anonymous = "" in delivered | failed
-            if delivered or failed:
-                settled = settled or self.clock.monotonic() + SETTLE
-            if settled and self.clock.monotonic() > settled or self.clock.monotonic() > deadline:
+            waited = self.clock.monotonic() - started
+            if delivered | failed >= set(receivers) or waited > self.wait:
+                break
+            if delivered | failed and waited > patience:
                 break
             self.clock.sleep(PAUSE)
+        anonymous = "" in delivered | failed
         if anonymous:
             if failed:
                 return [

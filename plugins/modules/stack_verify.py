@@ -183,6 +183,11 @@ options:
     description: For O(test=alert), further labels of the alert, such as the cluster.
     type: dict
     default: {}
+  group_wait:
+    description:
+      - For O(test=alert), how long Alertmanager waits before it tells the first step. Who is told later is skipped.
+    type: str
+    default: 30s
   watchdog:
     description: For O(test=alert), whether the alert Watchdog has to have come from Prometheus.
     type: bool
@@ -359,7 +364,8 @@ class Test:
         if self.module.check_mode:
             return [_verify.skipped(self.name, "an alert is sent", "check mode sends none")]
         api = _prometheus.Api(self.params, "Alertmanager")
-        path = _verify_alert.Path(api, self.params["severity"], self.params["alert_labels"], self.wait, time)
+        labels, group_wait = self.params["alert_labels"], _verify.seconds(self.params["group_wait"])
+        path = _verify_alert.Path(api, self.params["severity"], labels, self.wait, group_wait, time)
         return path.rows(self.name, self.params["watchdog"])
 
 
@@ -422,6 +428,7 @@ def main():
             "dashboards": {"type": "list", "elements": "str", "default": []},
             "severity": {"type": "str", "default": "P1"},
             "alert_labels": {"type": "dict", "default": {}},
+            "group_wait": {"type": "str", "default": "30s"},
             "watchdog": {"type": "bool", "default": True},
         },
         required_if=[

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 
 from conftest import LAB, MONITORING, REDIS, ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "lab"))
+import servers
 
 RELOAD = "systemctl reload prometheus"
 INTERVAL = "sed -i 's/scrape_interval: {}/scrape_interval: {}/' /etc/prometheus/prometheus.yml && " + RELOAD
@@ -142,8 +144,7 @@ def test_an_alert_is_delivered_and_ends(lab):
 
 
 def test_a_blocked_alert_path(lab):
-    pid = int((LAB / "webhook.pid").read_text().split()[0])
-    os.kill(pid, signal.SIGTERM)
+    servers.stop(LAB / "webhook.pid")
     try:
         rc, report, _output, _taken = lab.verify(
             "--tags", "verify_alert", "-e", "verify_alert=true", "-e", "verify_alert_timeout=120"

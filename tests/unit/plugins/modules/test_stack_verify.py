@@ -408,7 +408,8 @@ def quick(monkeypatch):
 
 def test_alert(check, service):
     alertmanager = Alertmanager()
-    rows = check("alert", url=service(alertmanager).url, wait=5, severity="P2", alert_labels={"cluster": "redis-prod"})
+    labels = {"cluster": "redis-prod"}
+    rows = check("alert", url=service(alertmanager).url, wait=5, group_wait="1s", severity="P2", alert_labels=labels)
     assert states(rows) == {
         "host": "passed",
         "alert to chat": "passed",
@@ -435,7 +436,7 @@ def test_alert(check, service):
     ids=["blocked", "failing", "silenced", "without Watchdog", "never ends"],
 )
 def test_alert_path_that_is_broken(check, service, alertmanager, subject, words):
-    rows = check("alert", url=service(alertmanager).url, wait=0 if not alertmanager.delivers else 1)
+    rows = check("alert", url=service(alertmanager).url, wait=0 if not alertmanager.delivers else 1, group_wait="0s")
     found = {row["subject"]: (row["state"], row["found"]) for row in rows}
     assert found[subject][0] == "failed", found
     assert words in found[subject][1]
@@ -444,8 +445,23 @@ def test_alert_path_that_is_broken(check, service, alertmanager, subject, words)
     assert alertmanager.sent[1]["endsAt"] < alertmanager.sent[0]["endsAt"]
 
 
+def test_another_alert_of_a_later_step_is_no_end_of_waiting(check, service):
+    """L3 hears of something else at once; who was to be told is told after group_wait."""
+
+    class Busy(Alertmanager):
+        def metrics(self):
+            text = super().metrics()
+            return text.replace('"senior"} 0', '"senior"} 1') if self.sent else text
+
+    alertmanager = Busy(delivers=False)
+    rows = check("alert", url=service(alertmanager).url, wait=1, group_wait="0s")
+    assert states(rows)["alert to chat"] != "passed"
+    rows = check("alert", url=service(Busy()).url, wait=5, group_wait="1s")
+    assert states(rows)["alert to chat"] == states(rows)["alert to oncall"] == "passed"
+
+
 def test_an_alertmanager_that_does_not_tell_whom_it_told_proves_nothing(check, service):
-    rows = check("alert", url=service(Alertmanager(labelled=False)).url, wait=5)
+    rows = check("alert", url=service(Alertmanager(labelled=False)).url, wait=5, group_wait="0s")
     assert states(rows) == {"host": "passed", "alert": "skipped"}
     assert "receiver-name-in-metrics" in rows[1]["found"]
 
