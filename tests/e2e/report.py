@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from faults import FAULTS
@@ -80,7 +81,7 @@ python tests/e2e/alerts.py table
 
 
 def duration(seconds: float) -> str:
-    return "never" if seconds != seconds else f"{seconds:.0f} s" if seconds < 180 else f"{seconds / 60:.1f} min"
+    return "never" if math.isnan(seconds) else f"{seconds:.0f} s" if seconds < 180 else f"{seconds / 60:.1f} min"
 
 
 def row(result: dict) -> str:
