@@ -29,14 +29,13 @@ def contents(path):
 def archive(lab):
     """With secrets where they do not belong, and with data of a person in Redis."""
     lab.redis(REDIS, "CONFIG SET slowlog-log-slower-than 0")
-    lab.redis(REDIS, f"SET {PERSON} {PERSON}-value || true")
+    lab.redis(REDIS, f"ECHO {PERSON}")
     lab.shell(REDIS, f"echo 'canary {lab.secrets['redis_admin_password']}' >> /var/log/redis/redis-server.log")
     try:
         rc, output, _taken = lab.play(
             "incident", "-e", f"incident_report_dir={lab.reports}", "-e", "incident_since=30m"
         )
     finally:
-        lab.redis(REDIS, f"DEL {PERSON}")
         lab.redis(REDIS, "CONFIG SET slowlog-log-slower-than 10000")
         lab.redis(REDIS, "SLOWLOG RESET")
     assert rc == 0, output[-3000:]
@@ -55,7 +54,7 @@ def test_everything_is_there(lab, archive):
     assert "cluster_state:ok" in files[f"hosts/{REDIS}/redis/cluster_info.txt"]
     assert "myself" in files[f"hosts/{REDIS}/redis/cluster_nodes.txt"]
     assert "used_memory:" in files[f"hosts/{REDIS}/redis/info.txt"]
-    assert "SET" in files[f"hosts/{REDIS}/redis/slowlog.txt"]
+    assert "ECHO  1 left out" in files[f"hosts/{REDIS}/redis/slowlog.txt"]
     assert any(name.startswith("doctor/") and name.endswith(".html") for name in files)
     pictures = [name for name in files if name.endswith(".svg")]
     assert len(pictures) > 10
