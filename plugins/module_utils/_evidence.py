@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 from ansible_collections.redisops.monitoring.plugins.module_utils import _redis_exporter, _systemd, _tls
 
 UNIT_PROPERTIES = _systemd.PROPERTIES + ("Id", "User", "ExecStart", "ExecMainCode")
+MARKER = "redisops.monitoring"  # in every file that the roles write
 JOURNAL_LINES = 12
 SETTLE_SECONDS, YOUNG_SECONDS = 4.0, 2.5  # how long a unit that restarts is watched
 FILL_PERCENT = 85  # from here on what fills a disk is worth a look
@@ -338,8 +339,9 @@ def unit(name, shown, mask):
         "enabled": state.enabled,
         "pid": state.main_pid,
         "user": shown.get("User", ""),
-        "drop_ins": state.drop_in_paths,
-        "managed": "redisops.monitoring" in "".join(texts[:1]),
+        # Only what somebody else put there: some roles change units of packages this way.
+        "drop_ins": [path for path in state.drop_in_paths if MARKER not in _systemd.read_unit_file(path)],
+        "managed": MARKER in "".join(texts[:1]),
         "need_daemon_reload": state.need_daemon_reload,
         "credentials": _systemd.credential_sources(texts),
         "started_at": state.started_at,

@@ -163,7 +163,7 @@ class ExporterRules(Base):
         flag = "--web.listen-address=%s:%d" % (listen, uses.get("port", 0))
         if listen and right and listen != right and listen not in ANYWHERE:
             self.add("exporter_other_address", name, [flag], self.again(name, unit), listen=listen, right=right)
-        elif uses.get("port") != self.wanted(name, "port", uses.get("port")):
+        elif uses and uses.get("port") != self.wanted(name, "port", uses.get("port")):
             right = self.wanted(name, "port")
             self.add("exporter_other_port", name, [flag], self.again(name, unit), port=uses["port"], right=right)
 

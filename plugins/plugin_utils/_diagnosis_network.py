@@ -22,7 +22,7 @@ class NetworkRules(Base):
         """From the monitoring host to every exporter."""
         skews = []
         for node, way in self.seen(monitor, "reach").items():
-            if node not in self.hosts:
+            if node not in self.hosts or "url" not in way:
                 continue
             if way.get("skew") is not None:
                 skews.append((node, way["skew"]))

@@ -58,11 +58,15 @@ def table(fixtures):
     return "\n".join(rows) + "\n"
 
 
+def noisy(path):
+    return any(is_noise(part, tuple(path[:number])) for number, part in enumerate(path))
+
+
 def by_line(faults):
     """One change a line, without those that any two looks differ by."""
     parts = []
     for name, one in faults.items():
-        patch = [change for change in one["patch"] if not any(map(is_noise, change[0], [()] * len(change[0])))]
+        patch = [change for change in one["patch"] if not noisy(change[0])]
         lines = ",\n".join("  " + json.dumps(change, sort_keys=True) for change in patch)
         parts.append(f'{json.dumps(name)}: {{"seconds": {json.dumps(one["seconds"])}, "patch": [\n{lines}\n]}}')
     return "{" + ",\n".join(parts) + "}"

@@ -9,7 +9,15 @@ import copy
 import json
 
 NOISE = ("seconds", "time", "days_left", "started_at", "lastScrape", "changed_at", "uptime_in_seconds", "used_memory")
-NOISE += ("connected_clients", "exporter_last_scrape_duration_seconds", "free", "available", "serverTime", "samples")
+NOISE += (
+    "connected_clients",
+    "exporter_last_scrape_duration_seconds",
+    "free",
+    "available",
+    "serverTime",
+    "lastConfigTime",
+    "samples",
+)
 
 
 def difference(one, other, path=()):
