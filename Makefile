@@ -5,17 +5,17 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONDONTWRITEBYTECODE := 1
 COLLECTION := build/collections/ansible_collections/redisops/monitoring
 SCENARIOS := site grafana alertmanager redis_exporter prometheus node_exporter verify provision aws
-# Measurements that take longer than a commit can wait for
+# What takes longer than a commit can wait for
 LONG := doctor
 
-.PHONY: help setup demo demo-down test lint sanity unit e2e rules dashboards bench docs clean $(SCENARIOS:%=e2e-%) $(LONG:%=e2e-%)
+.PHONY: help setup demo demo-down test lint sanity unit e2e rules dashboards bench docs clean $(SCENARIOS:%=e2e-%) $(LONG:%=e2e-%) e2e-alerts e2e-quiet
 
 help:
 	@echo 'make demo       three Redis nodes and a monitoring host in containers, monitored by playbooks/site.yml'
 	@echo 'make demo-down  removes every trace of the demo'
 	@echo 'make test       lint, sanity, unit and e2e: what CI runs'
 	@echo 'make lint | sanity | unit | e2e | e2e-<scenario>   its parts ($(SCENARIOS))'
-	@echo 'make e2e-<what>  longer ones ($(LONG))'
+	@echo 'make e2e-doctor | e2e-alerts | e2e-quiet   longer ones: every fault found and mended, every fault to its notification, quiet under load'
 	@echo 'make rules      the alert rules with default thresholds, into build/rules/'
 	@echo 'make dashboards the JSON of our Grafana dashboards, into roles/grafana/files/'
 	@echo 'make bench      ratios against the peers, measured in one run'
@@ -67,6 +67,14 @@ e2e: setup
 
 $(SCENARIOS:%=e2e-%) $(LONG:%=e2e-%): e2e-%: setup
 	molecule test --scenario-name $*
+
+e2e-alerts: setup
+	python tests/lab/lab.py up alerts --aws
+	python tests/e2e/alerts.py faults alerts; s=$$?; python tests/e2e/alerts.py table; python tests/lab/lab.py down alerts; exit $$s
+
+e2e-quiet: setup
+	python tests/lab/lab.py up quiet --aws
+	python tests/e2e/alerts.py quiet quiet; s=$$?; python tests/e2e/alerts.py table; python tests/lab/lab.py down quiet; exit $$s
 
 rules: setup
 	python tests/tools/render_rules.py build/rules
