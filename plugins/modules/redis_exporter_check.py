@@ -602,9 +602,10 @@ class Check:
         program = self.module.get_bin_path("journalctl")
         if not program:
             return ""
+        # Without --reverse some versions of systemd give the oldest lines of the time.
         argv = [program, "--unit", self.params["unit"], "--lines=200", "--output=cat", "--no-pager", "--since=-2min"]
-        rc, out, _err = self.module.run_command(argv)
-        return out if rc == 0 else ""
+        rc, out, _err = self.module.run_command([*argv, "--reverse"])
+        return "\n".join(reversed(out.splitlines())) if rc == 0 else ""
 
 
 def systemd_runs():

@@ -48,7 +48,7 @@ class Lab:
         data = data.encode() if isinstance(data, str) else data
         argv = ["ssh", "-F", str(LAB / "ssh_config"), host, "sudo sh -c " + shlex.quote(command)]
         done = subprocess.run(
-            argv, input=data, capture_output=True, text=data is None or isinstance(data, str), timeout=120
+            argv, input=data, capture_output=True, text=data is None or isinstance(data, str), timeout=120, check=False
         )
         assert done.returncode == 0, f"{command} on {host}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -181,6 +181,7 @@ class Lab:
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         return subprocess.run(
             ["sh", "-c", f". {LAB}/env && {line}"],
+            check=False,
             cwd=ROOT,
             env=environment,
             capture_output=True,

@@ -182,7 +182,10 @@ def test_each_failure_has_its_cause(serve, pki):
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         free = sock.getsockname()[1]
-    ask = lambda url, **how: _evidence.get(url, 1, **how).get("cause")  # noqa: E731
+
+    def ask(url, **how):
+        return _evidence.get(url, 1, **how).get("cause")
+
     assert _evidence.get("https://127.0.0.1:%d/" % port, ca_path=pki.ca())["status"] == 200
     assert ask("https://127.0.0.1:%d/" % port, ca_path=pki.ca("http-other")) == "untrusted"
     assert ask("https://localhost:%d/" % port, ca_path=pki.ca()) == "name_mismatch"
