@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "build/collections"), str(ROOT / "molecule/doctor/tests")]
 
 from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagnosis
-from faults import FAULTS
+from doctor_faults import FAULTS
 from patches import applied, is_noise
 
 RESULTS = ROOT / "build/doctor/faults.json"

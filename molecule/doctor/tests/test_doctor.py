@@ -15,7 +15,7 @@ import patches
 import pytest
 from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagnosis
 from conftest import REPORTS
-from faults import FAULTS
+from doctor_faults import FAULTS
 
 VERIFY = os.environ.get("DOCTOR_VERIFY", "1") != "0"  # after each cure; it takes longer than everything else
 RESULTS = REPORTS / "faults.json"

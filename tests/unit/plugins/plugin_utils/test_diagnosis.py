@@ -16,7 +16,7 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagno
 ROOT = Path(__file__).resolve().parents[4]
 sys.path[:0] = [str(ROOT / "tests/tools"), str(ROOT / "molecule/doctor/tests")]
 import doctor_table
-from faults import FAULTS, MONITORING, NODE
+from doctor_faults import FAULTS, MONITORING, NODE
 
 FIXTURES = doctor_table.load()
 RULES = sorted((ROOT / "plugins/plugin_utils").glob("_diagnosis_*.py"))
