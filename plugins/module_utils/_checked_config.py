@@ -259,12 +259,7 @@ class Service:
             errors = [line for line in lines if re.search(r"error|failed|denied|unknown", line, re.I)][-1:]
         # A running service has other troubles, too; those of its configuration come first.
         errors.sort(key=lambda line: not re.search(r"config|\.ya?ml|flag|rule|listen", line, re.I))
-        texts = []
-        for line in errors:
-            field = re.search(r'\berr(?:or)?="((?:[^"\\]|\\.)*)"', line) or re.search(
-                r'level=(?:ERROR|error|fatal).*\bmsg="((?:[^"\\]|\\.)*)"', line
-            )
-            texts.append(field.group(1).replace('\\"', '"').replace("\\n", " ") if field else line)
+        texts = [_logged_error(line) for line in errors]
         # "One or more errors occurred" only sums up the line before it.
         texts = [text for text in dict.fromkeys(texts) if "one or more errors" not in text] or texts
         cause = _one_line("; ".join(texts[:2]))
@@ -805,12 +800,22 @@ def _check_certificate(entry: dict[str, t.Any]) -> None:
         _tls.check_covers(certificate, entry["name"], entry["cert"], entry["what"])
 
 
+def _logged_error(line: str) -> str:
+    """The error in a line of a log (logfmt), or the line itself where it holds none."""
+    field = re.search(r'\berr(?:or)?="((?:[^"\\]|\\.)*)"', line) or re.search(
+        r'level=(?:ERROR|error|fatal).*\bmsg="((?:[^"\\]|\\.)*)"', line
+    )
+    return field.group(1).replace('\\"', '"').replace("\\n", " ") if field else line
+
+
 def _complaint(tool: str, output: str) -> str:
     """What a checker complains of, without its progress, its successes, its repetitions and its line breaks."""
     told: list[str] = []
     summary: list[str] = []  # "TOOL: error: ..." sums up what was told before, and is all there is of a wrong flag
     for line in output.splitlines():
-        text = re.sub(r"^Checking \S+ +(?=FAILED:)", "", line.strip())  # amtool puts both on one line
+        if re.search(r"\blevel=(debug|info|warn)", line, re.I):
+            continue  # blackbox_exporter --config.check logs as the service does
+        text = re.sub(r"^Checking \S+ +(?=FAILED:)", "", _logged_error(line.strip()))  # amtool puts both on one line
         text = re.sub(r"^FAILED:|(?<= )FAILED:", "", text).strip()
         last = re.match(rf"{re.escape(tool)}: error: (.*)", text)
         if last:

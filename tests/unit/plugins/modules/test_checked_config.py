@@ -659,6 +659,14 @@ Checking /s/rules/a.yml
     assert _checked_config._complaint("prometheus", output) == "web.yml no such file"
 
 
+def test_complaint_of_a_program_that_logs_while_it_checks():
+    output = r"""time=2026 level=INFO source=main.go:98 msg="Starting blackbox_exporter" version="(version=0.28)"
+time=2026 level=INFO source=config.go:137 msg="Configuration file change detected, reloading."
+time=2026 level=ERROR source=main.go:102 msg="Error loading config" err="yaml:\n line 3: field \"x\""
+"""
+    assert _checked_config._complaint("blackbox_exporter", output) == 'yaml: line 3: field "x"'
+
+
 def test_switch_leaves_nothing_behind_when_it_fails(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "rename", lambda *paths: (each for each in ()).throw(OSError(5, "Input/output error")))
     with contextlib.suppress(OSError):
