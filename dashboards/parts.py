@@ -69,7 +69,7 @@ def rate(metric: str, *matchers: str) -> str:
 
 def of_selected_nodes(expr: str) -> str:
     """Only what belongs to the selected nodes, for series of other exporters: their label instance is another one."""
-    return f"({expr} and on (cluster, environment, node) up{{{SELECTED}}})"
+    return f'({expr} and on (cluster, environment, node) up{{job="redis-cluster", {SELECTED}}})'
 
 
 def served_certificates() -> str:
