@@ -116,6 +116,7 @@ import contextlib
 import os
 import re
 import tempfile
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -125,6 +126,9 @@ from ..module_utils._release_source import Http, ReleaseError, check_url, is_url
 MAX_KEY = 1 << 20
 LISTS = "/etc/apt/sources.list.d"
 KEYRINGS = "/etc/apt/keyrings"
+LOCK_PAUSE = 2  # seconds between two tries, while another program holds a lock of apt
+# What apt says when the lists of the distribution were never loaded, or name files that its servers have no more.
+OLD_LISTS = re.compile(r"Depends: |Unable to locate package|Failed to fetch|has no installation candidate")
 
 
 def read(path):
@@ -236,8 +240,14 @@ class Package:
     # -- apt
 
     def apt_get(self, *argv):
+        """apt waits for the lock of dpkg, but not for those of the package lists and of the downloads."""
+        deadline = time.monotonic() + self.params["timeout"]
         options = ["-q", "-y", "-o", f"DPkg::Lock::Timeout={self.params['timeout']}"]
-        return self.run("apt-get", *options, *argv)
+        while True:
+            rc, out, err = self.run("apt-get", *options, *argv)
+            if rc == 0 or "Could not get lock" not in out + err or time.monotonic() >= deadline:
+                return rc, out, err
+            time.sleep(LOCK_PAUSE)
 
     @staticmethod
     def complaint(out, err):
@@ -264,7 +274,7 @@ class Package:
         argv += ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
         argv += ["--allow-downgrades"] if self.params["allow_downgrade"] else []
         rc, out, err = self.apt_get(*argv, what)
-        if rc != 0 and "Depends: " in out + err:  # lists that are old or were never loaded
+        if rc != 0 and OLD_LISTS.search(out + err):
             self.update(everything=True)
             rc, out, err = self.apt_get(*argv, what)
         if rc != 0:

@@ -53,6 +53,9 @@ if name == "dpkg-deb":
     if not open(argv[1]).read().startswith("deb "):
         end(2, "", "dpkg-deb: error: 'x' is not a Debian format archive\\n")
     end(0, "Package: %%s\\nVersion: %%s\\n" %% tuple(open(argv[1]).read().split()[1:3]))
+if state["locked"]:
+    state["locked"] -= 1
+    end(100, "", "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)\\n")
 if "update" in argv:
     if state["update"] and "Dir::Etc::sourceparts=-" in argv:
         end(100, "", state["update"])
@@ -78,7 +81,7 @@ class Host:
             (self.bin / name).chmod(0o755)
         self.keyring = directory / "keyrings/grafana.gpg"
         self.list_file = directory / "sources/grafana.sources"
-        self.state(installed="", held=False, offered=["12.4.0", "12.3.1"], update="", depends="", wrong="")
+        self.state(installed="", held=False, offered=["12.4.0", "12.3.1"], update="", depends="", wrong="", locked=0)
 
     def state(self, **changes):
         path = self.bin / "state.json"
@@ -249,6 +252,34 @@ def test_missing_dependencies_bring_all_lists_up_to_date(run, host):
     host.state(depends=" grafana : Depends: musl but it is not installable\n")
     assert run()["changed"]
     assert len([line for line in host.asked() if " update" in line]) == 2
+
+
+@pytest.mark.parametrize(
+    "says",
+    (
+        "E: Failed to fetch http://deb.example/musl_1.2.4-1_amd64.deb  404  Not Found [IP: 192.0.2.1 80]\n",
+        "E: Package 'musl' has no installation candidate\n",
+    ),
+)
+def test_lists_that_name_files_of_long_ago_are_brought_up_to_date(run, host, says):
+    host.state(depends=says)
+    assert run()["changed"]
+    assert [line for line in host.asked() if "update" in line][-1].endswith("update")
+
+
+def test_another_apt_is_waited_for(run, host, monkeypatch):
+    """apt's own waiting covers the lock of dpkg, not that of the lists, which apt-daily takes after a boot."""
+    monkeypatch.setattr(apt_release, "LOCK_PAUSE", 0.01)
+    host.state(locked=3)
+    assert run()["changed"] and host.state()["locked"] == 0
+
+
+def test_another_apt_is_not_waited_for_without_end(run, host, monkeypatch):
+    monkeypatch.setattr(apt_release, "LOCK_PAUSE", 0.01)
+    host.state(locked=10**6)
+    result = run(timeout=1)
+    assert "Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)" in result["msg"]
+    assert result["msg"].endswith("; nothing was changed")
 
 
 def test_other_version_than_asked_for_is_an_error(run, host):
