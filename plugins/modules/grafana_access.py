@@ -62,7 +62,9 @@ options:
     type: str
     default: redisops
   program:
-    description: Grafana's program.
+    description:
+      - Grafana's program. Where it is missing, the command line of Grafana 9.3 and older is used, which lies beside it as
+        C(grafana-cli).
     type: path
     default: /usr/share/grafana/bin/grafana
   homepath:
@@ -165,9 +167,14 @@ class Access:
         self.admin.judge(answer)
         return True
 
+    def command_line(self):
+        program = self.params["program"]
+        older = os.path.join(os.path.dirname(program), "grafana-cli")
+        return [older] if os.path.exists(older) and not os.path.exists(program) else [program, "cli"]
+
     def reset(self):
         params = self.params
-        argv = [params["program"], "cli", "--homepath", params["homepath"], "--config", params["config"]]
+        argv = [*self.command_line(), "--homepath", params["homepath"], "--config", params["config"]]
         argv += ["admin", "reset-admin-password", "--password-from-stdin"]
         if os.geteuid() == 0:  # files that the command line writes shall belong to Grafana
             argv = [self.module.get_bin_path("runuser", required=True), "-u", params["user"], "--", *argv]
@@ -176,7 +183,7 @@ class Access:
             said = [line for line in (err + "\n" + out).splitlines() if line.strip()]
             raise grafana.GrafanaError(
                 "the password of %r could not be set with %s: %s"
-                % (params["url_username"], params["program"], grafana.one_line(said[-1] if said else "exit %d" % rc))
+                % (params["url_username"], self.command_line()[0], grafana.one_line(said[-1] if said else "exit %d" % rc))
             )
 
     def password(self):

@@ -122,6 +122,17 @@ def test_changed_password_is_set_without_the_old_one(server, access, place):
     assert not access(server, NEW)["changed"]
 
 
+def test_command_line_of_older_servers(server, access, place):
+    """Up to 9.3 there was no program grafana, only grafana-server and grafana-cli."""
+    access(server)
+    place.program = place.program.with_name("grafana-cli")
+    place.answer('exec %s %s cli "$@"' % (sys.executable, LAB / "grafana_standin.py"))
+    place.program.with_name("grafana-program").unlink()
+    assert access(server, NEW)["password"] == "reset"
+    assert place.arguments.read_text().startswith("--homepath ")
+    assert not access(server, NEW)["changed"]
+
+
 def test_password_known_to_be_new_costs_no_try(server, access, place):
     for number in range(8):
         assert access(server, NEW + str(number), set_password=True)["password"] == "reset"
