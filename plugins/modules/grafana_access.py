@@ -33,7 +33,7 @@ attributes:
   platform:
     support: full
     platforms: posix
-    description: Hosts that run Grafana 9 or newer.
+    description: Hosts that run Grafana 9.1 or newer.
 options:
   url:
     description: Base URL of Grafana, with its sub-path where it is served below one.
@@ -63,8 +63,8 @@ options:
     default: redisops
   program:
     description:
-      - Grafana's program. Where it is missing, the command line of Grafana 9.3 and older is used, which lies beside it as
-        C(grafana-cli).
+      - Grafana's program.
+      - Where it is missing, the command line of Grafana 9.3 and older is used, which lies beside it as C(grafana-cli).
     type: path
     default: /usr/share/grafana/bin/grafana
   homepath:
@@ -181,9 +181,10 @@ class Access:
         rc, out, err = self.module.run_command(argv, data=params["url_password"] + "\n", binary_data=False, cwd="/")
         if rc != 0:
             said = [line for line in (err + "\n" + out).splitlines() if line.strip()]
+            why = grafana.one_line(said[-1] if said else "exit %d" % rc)
             raise grafana.GrafanaError(
                 "the password of %r could not be set with %s: %s"
-                % (params["url_username"], self.command_line()[0], grafana.one_line(said[-1] if said else "exit %d" % rc))
+                % (params["url_username"], self.command_line()[0], why)
             )
 
     def password(self):
