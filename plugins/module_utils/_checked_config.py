@@ -215,7 +215,10 @@ class Service:
         if not self.reloads:
             answer = self.get(self.options["ready_url"])
             with contextlib.suppress(ValueError):
-                return Answer(loaded=True, loaded_at=0.0, version=str(json.loads(answer)["version"]))
+                # One that keeps its version to itself is believed: a newer program leads to a restart anyway.
+                told = json.loads(answer)
+                version = told.get("version", self.options.get("version")) if isinstance(told, dict) else ""
+                return Answer(loaded=True, loaded_at=0.0, version=str(version or ""))
             version = re.search(rf'^{prefix}_build_info\{{.*?\bversion="([^"]*)"', answer, re.MULTILINE)
             if prefix and not version:
                 raise Refused(f"{self.options['ready_url']} answers without {prefix}_build_info: not this service?")

@@ -24,11 +24,20 @@ CASES = [
     ),
     ({"grafana_admin_password": "canary-2long"[:11]}, "shorter than 12 characters"),
     ({"grafana_admin_user": "Canary-Admin-Long"}, "or the name of the user"),
-    ({"grafana_admin_password": "canary-admin-long\n"}, "white space in it"),
+    ({"grafana_admin_password": "canary-admin-long\n"}, "white space at an end or a line break in it"),
+    ({"grafana_admin_password": "a canary with spaces"}, ""),
     ({"grafana_version": "latest"}, "grafana_version is latest: give three numbers such as 12.4.0, without a v"),
     ({"grafana_version": "v12.4.0"}, "without a v"),
-    ({"grafana_version": "8.5.0"}, "the oldest that works is 9.0.0"),
+    ({"grafana_version": "8.5.0"}, "the oldest that works, because it has service accounts, is 9.1.0"),
+    ({"grafana_version": "9.4.0-1"}, ""),
     ({"grafana_repository_key_fingerprints": ["0458545"]}, "has 0458545, which is not 40 hexadecimal digits"),
+    ({"grafana_repository_key_fingerprints": "0458545, " + "A" * 40}, "fingerprints has 0458545, which is not 40 hexa"),
+    ({"grafana_port": "443"}, ""),
+    ({"grafana_port": 70000}, "grafana_port is 70000: ports are 1 to 65535"),
+    ({"grafana_port": "0"}, "grafana_port is 0: ports"),
+    ({"grafana_allow_from": ["10.0.0.0/16", "192.0.2.1", "2001:db8::/32", "::1", "any"]}, ""),
+    ({"grafana_allow_from": "10.0.0.0/16, 192.0.2.1"}, ""),
+    ({"grafana_allow_from": ["grafana.example.com"]}, "has grafana.example.com, which is not an address or network"),
     ({"grafana_listen_address": "192.0.2.1"}, "192.0.2.1, which is not an address of this host"),
     (
         {"grafana_listen_address": "0.0.0.0"},
@@ -53,6 +62,24 @@ CASES = [
         "smtp.password would put a secret into grafana.ini: put it into",
     ),
     ({"grafana_ini": {"auth.github": {"client_secret": "canary"}}}, "auth.github.client_secret would put a secret"),
+    ({"grafana_ini": {"database": {"url": "mysql://g:canary@db/g"}}}, "grafana_ini.database.url would put a secret"),
+    # Names that have such a word in them and hold no secret
+    (
+        {
+            "grafana_ini": {
+                "auth.azuread": {"token_url": "https://login.example/token", "use_refresh_token": "true"},
+                "auth.generic_oauth": {"id_token_attribute_name": "id_token"},
+                "auth": {"token_rotation_interval_minutes": "10"},
+                "users": {"password_hint": "at least 12"},
+            }
+        },
+        "",
+    ),
+    ({"grafana_environment": {"GF_SECURITY_ADMIN_PASSWORD": "canary"}}, "would put a secret into the unit"),
+    ({"grafana_environment": {"HTTPS_PROXY": "http://u:canary@proxy:3128"}}, "HTTPS_PROXY would put a secret"),
+    ({"grafana_environment": {"GF_SMTP_PASSWORD": "$__file{/run/x}", "HTTPS_PROXY": "http://proxy:3128"}}, ""),
+    ({"grafana_environment": {"A B": "x"}}, "has A B, which cannot be the name of a variable"),
+    ({"grafana_credential_files": {"x": "tls/x"}}, "files.x is tls/x, which is not an absolute path"),
     ({"grafana_ini": {"smtp": {"password": "$__file{/run/credentials/grafana-server.service/x}"}}}, ""),
     ({"grafana_ini": {"smtp": {"host": "a\nb"}}}, "grafana_ini.smtp.host is not a single value"),
     ({"grafana_ini": {"log": {"filters": ["a"]}}}, "grafana_ini.log.filters is not a single value"),
@@ -62,11 +89,28 @@ CASES = [
     ({"grafana_folder_uid": "a/b"}, "grafana_folder_uid is a/b: Grafana takes 1 to 40"),
     ({"grafana_dashboards": ["nowhere"]}, r"there is no file .*/dashboards/nowhere\.json on the controller"),
     ({"grafana_dashboards": ["/nowhere.json"]}, r"there is no file /nowhere\.json on the controller"),
-    ({"grafana_gnet_dashboards": [GNET, GNET]}, "has the uid a twice"),
+    ({"grafana_dashboards": "redis-cluster,redis-resources"}, ""),
+    ({"grafana_dashboards": ["@/text.json"]}, "text.json is not a dashboard: it is no JSON object$"),
+    ({"grafana_dashboards": ["@/list.json"]}, "list.json is not a dashboard: it is no JSON object$"),
+    ({"grafana_dashboards": ["@/untitled.json"]}, "untitled.json is not a dashboard: it has no title$"),
+    ({"grafana_dashboards": ["@/without.json"]}, "without.json has no uid: give it one"),
+    ({"grafana_dashboards": ["@/long.json"]}, "long.json has the uid a{41}: give it one, 1 to 40"),
+    ({"grafana_dashboards": ["@/fine.json"]}, ""),
+    ({"grafana_dashboards": ["redis-cluster", "@/fine.json", "redis-cluster"]}, "the uid redis-cluster twice"),
+    ({"grafana_dashboards": ["@/fine.json"], "grafana_gnet_dashboards": [GNET]}, "have the uid a twice"),
+    ({"grafana_gnet_dashboards": [GNET, GNET]}, "have the uid a twice"),
     ({"grafana_gnet_dashboards": [dict(GNET, uid="a.b")]}, "the uid a.b cannot be used"),
     ({"grafana_gnet_dashboards": [dict(GNET, uid="a" * 41)]}, "cannot be used"),
     ({"grafana_gnet_dashboards": [], "grafana_dashboards": []}, ""),
 ]
+DASHBOARDS = {
+    "text": "dashboard",
+    "list": "[]",
+    "untitled": '{"uid": "a", "panels": []}',
+    "without": '{"title": "A"}',
+    "long": '{"uid": "%s", "title": "A"}' % ("a" * 41),
+    "fine": ' {"uid": "a", "title": "A {{ b }}"}\n',
+}
 FULL = dict(
     GOOD,
     **TLS,
@@ -94,13 +138,34 @@ FULL = dict(
 
 
 def test_bad_settings_are_named_in_one_line(tmp_path):
-    tasks = [show("[{{ __grafana_problem }}]", **variables) for variables, _says in CASES]
+    for name, text in DASHBOARDS.items():
+        (tmp_path / (name + ".json")).write_text(text)
+    cases = [json.loads(json.dumps(variables).replace("@/", "%s/" % tmp_path)) for variables, _says in CASES]
+    tasks = [show("[{{ __grafana_problem }}]", **variables) for variables in cases]
     shown = play(tmp_path, "grafana", tasks, dict(defaults("grafana"), **GOOD))
     assert len(shown) == len(CASES)
     for (variables, says), said in zip(CASES, shown):
         said = said[1:-1]
         assert re.search(says or r"\A\Z", said), f"{variables}: {said!r} is not like {says!r}"
         assert "\n" not in said and "canary" not in said
+
+
+def test_unit_of_other_versions_and_ports(tmp_path):
+    template = "{{ lookup('ansible.builtin.template', role_path ~ '/templates/redisops.conf.j2') }}"
+    others = (
+        {},
+        {"grafana_version": "13.1.0", "grafana_port": "443", "grafana_allow_from": "10.0.0.0/8, 192.0.2.1"},
+        {"grafana_credential_files": {"x": "/a/50%/x"}},
+    )
+    plain, newer, credential = play(
+        tmp_path, "grafana", [show(template, **other) for other in others], {**defaults("grafana"), **GOOD}
+    )
+    bind = "\nBindReadOnlyPaths=-/var/lib/grafana/plugins-bundled:/usr/share/grafana/data/plugins-bundled\n"
+    assert bind in newer and bind not in plain
+    assert "\nCapabilityBoundingSet=\n" in plain and "AmbientCapabilities" not in plain
+    assert "\nAmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n" in newer
+    assert "IPAddressAllow=localhost 10.0.0.0/8 192.0.2.1\n" in newer and "IPAddress" not in plain
+    assert "\nLoadCredential=x:/a/50%%/x\n" in credential
 
 
 def test_rendered(tmp_path):

@@ -694,6 +694,11 @@ def test_service_with_a_health_page_only(run, service, args, monkeypatch):
     service.binary.write_text("1.2.4")
     assert "runs 1.2.4, not 1.2.3" in run()["msg"]
 
+    monkeypatch.setattr(_checked_config.Service, "get", lambda self, url: answer(self, url) and '{"database": "ok"}')
+    run()
+    settled(lambda: {"changed": True}, service)
+    assert not run()["changed"] and service.calls == []  # one that keeps its version to itself
+
 
 def test_file_of_a_group(run, service, args, tmp_path):
     import grp
