@@ -80,8 +80,13 @@ CASES = {
             "more has no pagerduty.routing_key: give the integration key of the PagerDuty service",
         ),
         (receivers(pagerduty={"routing_key": ""}), "more has no pagerduty.routing_key"),
+        (receivers(pagerduty=None), "more has no pagerduty.routing_key: give the integration key"),
+        (receivers(webhook={"url": "https://h/canary"}, email=None), "more has no email.to: give one"),
         (receivers(webhook={"url": "hook.example/canary"}), "more: webhook.url is not a URL that starts with https://"),
         (receivers(slack={"api_url": "#canary"}), "more: slack.api_url is not a URL"),
+        (receivers(webhook={"url": "http://h:canary/x"}), "more: webhook.url is not a URL"),
+        (receivers(webhook={"url": "https://"}), "more: webhook.url is not a URL .* names a host"),
+        (receivers(webhook={"url": "https://user:canary@[fd00::1]:8443/x?y=z"}), ""),
         (receivers(email=dict(MAIL, smarthost="smtp")), "email.smarthost is smtp, not host:port"),
         (receivers(email={"to": "a@example.com"}), "more has no email.from: give one; .*more has no email.smarthost"),
         (receivers(email=dict(MAIL, auth_username="x")), "email.auth_username and email.auth_password belong together"),
@@ -98,6 +103,10 @@ CASES = {
         (
             {"alertmanager_levels": {"L1": ["chat"], "L2": ["nobody-knows"]}},
             "^alertmanager_levels.L2 has nobody-knows, which alertmanager_receivers does not have$",
+        ),
+        (
+            {"alertmanager_levels": {"L1": ["chat"], "l2": ["oncall"]}},
+            "^alertmanager_levels.l2 has receivers, and no step of alertmanager_severities has that level$",
         ),
         ({"alertmanager_levels": {"L1": "chat"}}, "alertmanager_levels.L1 is not a list of receivers"),
         ({"alertmanager_default_receiver": "x"}, "alertmanager_default_receiver is x, which alertmanager_receivers"),
@@ -122,6 +131,15 @@ CASES = {
         ),
         (interval(times=[{"start_time": "22:00", "end_time": "06:00"}]), "for a time past midnight give two"),
         (interval(weekdays=["mon-fri"]), "weekdays has mon-fri, which is neither a day"),
+        (interval(weekdays="monday"), "weekdays is monday, not a list$"),
+        (interval(weekdays=["Monday:Friday"], days_of_month=[1, "-3:-1"], months=["June:august", 12], years=[2027]), ""),
+        (interval(days_of_month=["1", "0:32"]), "days_of_month has 0:32, which is neither a day such as 1 or -1"),
+        (interval(months=["13"]), "months has 13, which is neither a month"),
+        (interval(years=["next"]), "years has next, which is neither a year"),
+        (
+            {"alertmanager_time_intervals": [{"name": "business-hours", "time_intervals": []}]},
+            "business-hours has no times: it would never hold",
+        ),
         (interval(location="EST 5"), "location is EST 5, which is not a time zone such as America/New_York"),
         (interval(location="America/Argentina/Buenos_Aires"), ""),
         (
@@ -132,6 +150,8 @@ CASES = {
             {"alertmanager_global": {"smtp_auth_password": "canary"}},
             "alertmanager_global has the key smtp_auth_password,",
         ),
+        ({"alertmanager_global": {"opsgenie_api_url": "https://api.eu.opsgenie.com"}}, ""),
+        ({"alertmanager_external_url": "alerts.example.com"}, "is alerts.example.com, which is not a URL such as"),
         ({"alertmanager_global": {"slack_api_url": "canary"}}, "alertmanager_global has the key slack_api_url,"),
         ({"alertmanager_global": {"slack_api_url_file": "/x"}}, ""),
         (
@@ -314,6 +334,18 @@ def test_routes(rendered):
     assert hook["http_config"]["tls_config"]["ca_file"].endswith("/deadman.webhook.ca.crt")
     oncall = next(each for each in config["receivers"] if each["name"] == "oncall")
     assert oncall["pagerduty_configs"][0]["send_resolved"] is False
+
+
+def test_a_receiver_is_told_once_of_an_alert(tmp_path):
+    """Two routes of the same receiver would both tell it, at the same moment."""
+    variables = {"alertmanager_levels": {"L1": ["chat", "chat"], "L2": ["oncall", "chat"], "L3": ["chat", "oncall"]}}
+    (steps,) = play(
+        tmp_path, "alertmanager", [show("{{ __alertmanager_steps }}", **variables)], {**defaults("alertmanager"), **GOOD}
+    )
+    told = [(step["severity"], step["level"], step["receiver"]) for step in steps]
+    assert told == [
+        ("P1", "L1", "chat"), ("P1", "L2", "oncall"), ("P2", "L1", "chat"), ("P2", "L2", "oncall"), ("P3", "L1", "chat"),
+    ]  # fmt: skip
 
 
 def test_every_alert_that_mutes_or_is_muted_is_one_of_the_rule_pack():
