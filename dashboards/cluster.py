@@ -33,8 +33,8 @@ from .parts import (
 )
 from .parts import SELECTED as selected
 
-# A node whose exporter does not answer has no redis_up: it counts as down too.
-UP = f'({redis("redis_up")} or 0 * up{{job="redis-cluster", {selected}}})'
+# A node whose exporter does not answer has no redis_up: it counts as down too. 1 * takes the name off: one line a node.
+UP = f'(1 * {redis("redis_up")} or 0 * up{{job="redis-cluster", {selected}}})'
 MEMORY = f"100 * {redis('redis_memory_used_bytes')} / ({redis('redis_memory_max_bytes')} > 0)"
 HITS, MISSES = rate("redis_keyspace_hits_total"), rate("redis_keyspace_misses_total")
 

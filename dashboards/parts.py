@@ -43,8 +43,9 @@ SELECTED_CLUSTER = 'cluster=~"$cluster", environment=~"$environment"'
 SELECTED = f'{SELECTED_CLUSTER}, instance=~"$instance"'
 BY_CLUSTER = "by (cluster, environment)"
 BY_NODE = "by (cluster, environment, node, instance)"
-NODE = "{{node}}"
-CLUSTER = "{{cluster}}"
+# Two clusters may well name their nodes alike, and two environments their clusters.
+NODE = "{{cluster}} {{node}}"
+CLUSTER = "{{cluster}} {{environment}}"
 
 GREEN, YELLOW, ORANGE, RED = "green", "yellow", "orange", "red"
 THRESHOLDS = yaml.safe_load((ROLE / "vars" / "main" / "rules.yml").read_text())["__prometheus_alert_threshold_table"]

@@ -380,7 +380,7 @@ def connections() -> list:
 
 
 def certificates() -> list:
-    columns = {"node": "Node", "usage": "Usage", "path": "File", "Value": "Days left"}
+    columns = {"cluster": "Cluster", "node": "Node", "usage": "Usage", "path": "File", "Value": "Days left"}
     heading, properties = coloured_cells("Days left")
     return [
         bars(
@@ -400,7 +400,7 @@ def certificates() -> list:
             "Days left of every certificate file on the nodes, those that no client sees included. "
             "server: what Redis serves. client: what the exporter shows to Redis. exporter: what an exporter serves.",
             "suffix:days",
-            f"(max by (node, usage, path) {certificate_files()} - time()) / 86400",
+            f"(min by (cluster, node, usage, path) {certificate_files()} - time()) / 86400",
             columns,
             sort="Days left",
             decimals=1,

@@ -169,6 +169,39 @@ def test_query_keeps_to_the_selection(query):
     assert not re.search(r"\w:\w+\{", query.expr)
 
 
+@pytest.mark.parametrize("query", [query for query in QUERIES if query.legend], ids=str)
+def test_lines_of_two_clusters_have_two_names(query):
+    """Two clusters may name their nodes alike, and two environments their clusters."""
+    if re.match(r"(topk\(10, )?sum (by \((cmd|err)\) )?\(|sum\(|\(?count\(", query.expr):
+        return  # over all selected nodes, as their descriptions say
+    kept = re.match(r"[^{]*?\bby \(([^)]*)\)", query.expr)
+    labels = set(kept[1].split(", ")) if kept else {"cluster", "node"}
+    shown = {"{{cluster}}", "{{environment}}"} if labels == {"cluster", "environment"} else {"{{cluster}}", "{{node}}"}
+    assert {label for label in shown if label not in query.legend} == set(), query.expr
+
+
+def test_a_node_that_goes_down_keeps_its_line(tmp_path):
+    tool = promtool.find()
+    if tool is None:
+        pytest.skip("no promtool: python tests/tools/promtool.py fetches one")
+    panel = next(panel for panel in panels.panels(BOARDS["redis-cluster"]) if panel["title"] == "Nodes")
+    expr = re.sub(r"\$\w+", ".*", panel["targets"][0]["expr"])
+    labels = '{job="redis-cluster", cluster="c", environment="e", node="n", instance="i"}'
+    series = {"redis_up": "1x4 _x9", "up": "1x4 0x9"}
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name + labels, "values": values} for name, values in series.items()],
+        "promql_expr_test": [
+            {"expr": expr, "eval_time": when, "exp_samples": [{"labels": labels, "value": value}]}
+            for when, value in (("2m", 1), ("12m", 0))
+        ],
+    }
+    path = tmp_path / "test.yml"
+    path.write_text(yaml.safe_dump({"rule_files": [], "evaluation_interval": "1m", "tests": [test]}))
+    done = subprocess.run([tool, "test", "rules", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_query_is_promql(tmp_path):
     tool = promtool.find()
     if tool is None:
