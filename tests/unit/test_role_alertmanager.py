@@ -132,7 +132,7 @@ CASES = {
         (interval(times=[{"start_time": "22:00", "end_time": "06:00"}]), "for a time past midnight give two"),
         (interval(weekdays=["mon-fri"]), "weekdays has mon-fri, which is neither a day"),
         (interval(weekdays="monday"), "weekdays is monday, not a list$"),
-        (interval(weekdays=["Monday:Friday"], days_of_month=[1, "-3:-1"], months=["June:august", 12], years=[2027]), ""),
+        (interval(weekdays=["Monday:Friday"], days_of_month=[1, "-3:-1"], months=["June:july", 12], years=[2027]), ""),
         (interval(days_of_month=["1", "0:32"]), "days_of_month has 0:32, which is neither a day such as 1 or -1"),
         (interval(months=["13"]), "months has 13, which is neither a month"),
         (interval(years=["next"]), "years has next, which is neither a year"),
@@ -339,13 +339,16 @@ def test_routes(rendered):
 def test_a_receiver_is_told_once_of_an_alert(tmp_path):
     """Two routes of the same receiver would both tell it, at the same moment."""
     variables = {"alertmanager_levels": {"L1": ["chat", "chat"], "L2": ["oncall", "chat"], "L3": ["chat", "oncall"]}}
-    (steps,) = play(
-        tmp_path, "alertmanager", [show("{{ __alertmanager_steps }}", **variables)], {**defaults("alertmanager"), **GOOD}
-    )
+    tasks = [show("{{ __alertmanager_steps }}", **variables)]
+    (steps,) = play(tmp_path, "alertmanager", tasks, {**defaults("alertmanager"), **GOOD})
     told = [(step["severity"], step["level"], step["receiver"]) for step in steps]
     assert told == [
-        ("P1", "L1", "chat"), ("P1", "L2", "oncall"), ("P2", "L1", "chat"), ("P2", "L2", "oncall"), ("P3", "L1", "chat"),
-    ]  # fmt: skip
+        ("P1", "L1", "chat"),
+        ("P1", "L2", "oncall"),
+        ("P2", "L1", "chat"),
+        ("P2", "L2", "oncall"),
+        ("P3", "L1", "chat"),
+    ]
 
 
 def test_every_alert_that_mutes_or_is_muted_is_one_of_the_rule_pack():
