@@ -63,7 +63,12 @@ def save(lab: dict) -> None:
 def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool) -> dict:
     """The lab as noted by an earlier start, or a new one with a network of its own."""
     lab = load(name)
+    suite = os.environ.get("LAB_SUITE", "bookworm")
+    if suite not in podman.SUITES:
+        raise LabError(f"LAB_SUITE={suite}: one of {', '.join(podman.SUITES)}")
     if lab:
+        if lab["suite"] != suite:
+            raise LabError(f"lab {name} exists with LAB_SUITE={lab['suite']}: use that, or end it first")
         noted = [sum(host["role"] == role for host in lab["hosts"].values()) for role in ("redis", "monitoring")]
         if noted != [redis, monitoring] or bool(lab["aws"]) != with_aws:
             raise LabError(
@@ -76,6 +81,7 @@ def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: 
     gateway = str(network.network_address + 1)
     lab = {
         "name": name,
+        "suite": suite,
         "subnet": str(network),
         "gateway": gateway,
         "hosts": hosts(str(network), redis, monitoring),
@@ -112,7 +118,7 @@ def up(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bo
     control = control_directory(name)
     control.mkdir(mode=0o700, exist_ok=True)
     with ThreadPoolExecutor() as pool:
-        image, versions = pool.submit(podman.image), pool.submit(mirror.fill)
+        image, versions = pool.submit(podman.image, lab["suite"]), pool.submit(mirror.fill)
         files.make_secrets(directory)
         files.make_ssh(directory, lab["hosts"], control)
         tag, lab["versions"] = image.result(), versions.result()

@@ -19,7 +19,7 @@ from common import BUILD, ENVIRONMENT, ROOT, LabError, run, say, write
 CAP_SYS_RESOURCE = 24
 PODMAN_LIMIT = 1048576
 DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-SUITE = "bookworm"
+SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 PACKAGES = (
     "ca-certificates", "dbus", "iproute2", "openssh-server", "openssl", "procps", "python3", "redis-server",
     "redis-tools", "sudo", "systemd", "systemd-sysv",
@@ -119,13 +119,13 @@ def settings() -> None:
         path.unlink(missing_ok=True)
 
 
-def image() -> str:
+def image(suite: str) -> str:
     """The hosts' image, made once a recipe."""
-    recipe = json.dumps([SUITE, PACKAGES, CUSTOMIZE])
+    recipe = json.dumps([suite, PACKAGES, CUSTOMIZE])
     tag = f"localhost/redisops-lab:{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if run("podman", "image", "exists", tag, check=False).returncode == 0:
         return tag
-    say("making the hosts' image (Debian 12; once)")
+    say(f"making the hosts' image ({SUITES[suite]}; once)")
     tar = BUILD / "image.tar"
     tar.parent.mkdir(parents=True, exist_ok=True)
     hooks = [f"--customize-hook={hook}" for hook in CUSTOMIZE]
@@ -133,7 +133,7 @@ def image() -> str:
     try:
         run(
             "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *slim, *hooks,
-            SUITE, str(tar),
+            suite, str(tar),
         )  # fmt: skip
         run("podman", "import", "--quiet", str(tar), tag)
     finally:
