@@ -162,6 +162,8 @@ def test_unit_of_other_versions_and_ports(tmp_path):
     )
     bind = "\nBindReadOnlyPaths=-/var/lib/grafana/plugins-bundled:/usr/share/grafana/data/plugins-bundled\n"
     assert bind in newer and bind not in plain
+    # systemd would end a start after 90 seconds of its own, in the middle of the migration of a database.
+    assert "\nTimeoutStartSec=120\n" in plain
     assert "\nCapabilityBoundingSet=\n" in plain and "AmbientCapabilities" not in plain
     assert "\nAmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n" in newer
     assert "IPAddressAllow=localhost 10.0.0.0/8 192.0.2.1\n" in newer and "IPAddress" not in plain
