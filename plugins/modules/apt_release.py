@@ -269,7 +269,8 @@ class Package:
         return [line.split("|")[1].strip() for line in out.splitlines() if line.count("|") == 2]
 
     def install(self):
-        what = self.params["deb"] or f"{self.name}={self.version}"
+        # apt takes a file for the name of a package unless there is a slash in it.
+        what = os.path.abspath(self.params["deb"]) if self.params["deb"] else f"{self.name}={self.version}"
         argv = ["install", "--no-install-recommends", "--allow-change-held-packages"]
         argv += ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
         argv += ["--allow-downgrades"] if self.params["allow_downgrade"] else []
@@ -287,7 +288,7 @@ class Package:
         path = self.params["deb"]
         if not os.path.isfile(path):
             raise ReleaseError(f"there is no file {path} (deb): put the package there first")
-        rc, out, err = self.run("dpkg-deb", "--field", path, "Package", "Version")
+        rc, out, err = self.run("dpkg-deb", "--field", path, "Package", "Version", "Architecture")
         fields = dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
         if rc != 0 or "Package" not in fields:
             raise ReleaseError(f"{path} is not a Debian package: {one_line(err)}")
@@ -295,6 +296,9 @@ class Package:
             raise ReleaseError(
                 f"{path} holds {fields['Package']} {fields.get('Version')}, not {self.name} {self.version}"
             )
+        here = self.run("dpkg", "--print-architecture")[1].strip()
+        if fields.get("Architecture", "all") not in ("all", here):
+            raise ReleaseError(f"{path} is for {fields['Architecture']}, and this host is {here}")
 
     # -- making it so
 

@@ -42,6 +42,8 @@ if name == "dpkg-query":
     if not state["installed"]:
         end(1, "", "dpkg-query: no packages found matching grafana\\n")
     end(0, ("h" if state["held"] else "i") + state.get("half", "i") + " |" + state["installed"])
+if argv == ["--print-architecture"]:
+    end(0, "amd64\\n")
 if name == "dpkg":
     end(0 if number(argv[1]) < number(argv[3]) else 1)
 if name == "apt-cache":
@@ -52,7 +54,8 @@ if name == "apt-mark":
 if name == "dpkg-deb":
     if not open(argv[1]).read().startswith("deb "):
         end(2, "", "dpkg-deb: error: 'x' is not a Debian format archive\\n")
-    end(0, "Package: %%s\\nVersion: %%s\\n" %% tuple(open(argv[1]).read().split()[1:3]))
+    fields = open(argv[1]).read().split()[1:] + ["all"]
+    end(0, "Package: %%s\\nVersion: %%s\\nArchitecture: %%s\\n" %% tuple(fields[:3]))
 if state["locked"]:
     state["locked"] -= 1
     end(100, "", "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)\\n")
@@ -327,6 +330,12 @@ def test_package_file(run, host, server, tmp_path):
     assert not run(deb=str(path))["changed"]  # what is installed needs no file
 
 
+def test_package_file_of_this_machine_by_its_name_alone(run, host, tmp_path, monkeypatch):
+    (tmp_path / "grafana.deb").write_text("deb grafana 12.4.0 amd64")
+    monkeypatch.chdir(tmp_path)
+    assert run(deb="grafana.deb")["changed"] and host.state()["installed"] == "12.4.0"
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -334,6 +343,7 @@ def test_package_file(run, host, server, tmp_path):
         ("rpm", "is not a Debian package"),
         ("deb loki 12.4.0", "holds loki 12.4.0, not grafana 12.4.0"),
         ("deb grafana 12.3.1", "holds grafana 12.3.1, not grafana 12.4.0"),
+        ("deb grafana 12.4.0 arm64", "grafana.deb is for arm64, and this host is amd64"),
     ],
 )
 def test_wrong_package_file(run, host, tmp_path, content, says):
