@@ -51,6 +51,8 @@ CASES = [
     ({"grafana_prometheus_url": "http://u:canary@p:9090"}, "grafana_prometheus_url holds a user name or password"),
     ({"grafana_alertmanager_url": "localhost:9093"}, "is localhost:9093, which is not a URL such as"),
     ({"grafana_prometheus_scrape_interval": "30"}, "is 30, which is not a duration such as 30s"),
+    ({"grafana_cloudwatch_region": "us-gov-west-1"}, ""),
+    ({"grafana_cloudwatch_region": "Frankfurt"}, "is Frankfurt, which is not a region such as eu-central-1"),
     ({"grafana_ini": {"smtp": True}}, "grafana_ini.smtp is not a section"),
     (
         {"grafana_ini": {"security": {"admin_password": "canary"}}},
@@ -195,6 +197,8 @@ def test_rendered(tmp_path):
     assert ini["users"]["default_theme"] == '"""light; # dark"""' and "allow_org_create" not in ini["users"]
     assert ini["analytics"]["reporting_enabled"] == "true" and ini["analytics"]["check_for_updates"] == "false"
     assert ini["security"]["cookie_secure"] == "true"
+    # What would ask grafana.com
+    assert {ini["plugins"][one] for one in ("preinstall_disabled", "public_key_retrieval_disabled")} == {"true"}
 
     assert found["url"] == "https://grafana.example.com:3000"
     assert found["repository_url"] == "https://mirror.example/apt.grafana.com"
