@@ -162,6 +162,11 @@ class Package:
         self.fingerprints = [self.check_fingerprint(text) for text in self.params["fingerprints"]]
         if not self.params["deb"]:
             check_url("repository", self.params["repository"])
+            if mask_url(self.params["repository"]) != self.params["repository"]:
+                raise ReleaseError(
+                    f"repository is {mask_url(self.params['repository'])}: everybody on the host could read its user, "
+                    "password or query in the list, so take them out; /etc/apt/auth.conf.d is where apt takes them from"
+                )
             if not self.fingerprints:
                 raise ReleaseError("fingerprints is empty: name the key that signs the repository")
         self.previous, self.held = self.installed()

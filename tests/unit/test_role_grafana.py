@@ -49,6 +49,24 @@ CASES = [
     ({"grafana_metrics_username": "x"}, "grafana_metrics_username and grafana_metrics_password belong together"),
     ({"grafana_prometheus_password": "canary"}, "grafana_prometheus_username and grafana_prometheus_password belong"),
     ({"grafana_prometheus_url": "http://u:canary@p:9090"}, "grafana_prometheus_url holds a user name or password"),
+    ({"grafana_prometheus_url": "u:canary@p:9090"}, "grafana_prometheus_url holds a user name or password"),
+    ({"grafana_root_url": "https://g.example/?a=b@c"}, ""),
+    (
+        {"monitoring_mirror_url": "https://u:canary@mirror"},
+        "^monitoring_mirror_url holds a user name or password, which",
+    ),
+    (
+        {"monitoring_mirror_url": "https://u:canary@mirror", "grafana_deb": "/g.deb"},
+        "^monitoring_mirror_url holds a user",
+    ),
+    (
+        {
+            "monitoring_mirror_url": "https://u:canary@mirror",
+            "grafana_repository_url": "https://mirror/apt.grafana.com",
+            "grafana_gnet_url": "https://mirror/grafana.com",
+        },
+        "",
+    ),
     ({"grafana_alertmanager_url": "localhost:9093"}, "is localhost:9093, which is not a URL such as"),
     ({"grafana_prometheus_scrape_interval": "30"}, "is 30, which is not a duration such as 30s"),
     ({"grafana_cloudwatch_region": "us-gov-west-1"}, ""),

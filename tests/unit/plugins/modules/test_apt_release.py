@@ -360,6 +360,8 @@ def test_wrong_package_file(run, host, tmp_path, content, says):
         ({"fingerprints": []}, "fingerprints is empty"),
         ({"fingerprints": ["9f47"]}, "'9f47', which is not 40 hexadecimal digits"),
         ({"repository": "apt.grafana.com"}, "repository"),
+        ({"repository": "http://me:canary@h/x"}, "repository is http://****@h/x: everybody on the host could read"),
+        ({"repository": "http://h/x?token=canary"}, "repository is http://h/x?****: everybody"),
     ],
 )
 def test_bad_options(run, host, args, says):
