@@ -116,6 +116,8 @@ CASES = [
     ({"grafana_dashboards": ["@/without.json"]}, "without.json has no uid: give it one"),
     ({"grafana_dashboards": ["@/long.json"]}, "long.json has the uid a{41}: give it one, 1 to 40"),
     ({"grafana_dashboards": ["@/fine.json"]}, ""),
+    ({"grafana_dashboards": ["./fine.json"]}, ""),
+    ({"grafana_dashboards": ["./untitled.json"]}, "/./untitled.json is not a dashboard: it has no title$"),
     ({"grafana_dashboards": ["redis-cluster", "@/fine.json", "redis-cluster"]}, "the uid redis-cluster twice"),
     ({"grafana_dashboards": ["@/fine.json"], "grafana_gnet_dashboards": [GNET]}, "have the uid a twice"),
     ({"grafana_gnet_dashboards": [GNET, GNET]}, "have the uid a twice"),
