@@ -272,6 +272,87 @@ def socket_owners(inodes):
     return owners
 
 
+def packet_filter():
+    """Rules of this host that drop or reject packets, each with the command that takes it out. Root sees them."""
+    rc, out = command(["nft", "-a", "list", "ruleset"], 3)
+    if rc == 0:
+        return nft_rules(out)
+    found = []
+    for program in ("iptables", "ip6tables"):
+        rc, out = command([program + "-save"], 3)
+        found += iptables_rules(program, out) if rc == 0 else []
+    return found
+
+
+def nft_rules(text):
+    table = chain = hook = ""
+    found = []
+    for line in (raw.strip() for raw in text.splitlines()):
+        opened = re.match(r"(table|chain) (.+?) \{", line)
+        hooked = re.match(r"type filter hook (\w+) .*?(?:policy (\w+))?;?(?: #.*)?$", line)
+        handle = re.search(r" # handle (\d+)$", line)
+        if opened and opened.group(1) == "table":
+            table = opened.group(2)
+        elif opened:
+            chain, hook = opened.group(2), ""
+        elif hooked:
+            hook = hooked.group(1)
+            if hooked.group(2) == "drop":
+                found.append({"rule": "%s %s: policy drop" % (table, chain), "hook": hook, "policy": True})
+                found[-1]["let"] = "sudo nft insert rule %s %s" % (table, chain)
+        elif handle and re.search(r"\b(drop|reject)\b", line):
+            undo = "sudo nft delete rule %s %s handle %s" % (table, chain, handle.group(1))
+            rule = "%s %s: %s" % (table, chain, line[: handle.start()])
+            found.append({"rule": rule, "hook": hook, "undo": undo})
+    return found[:40]
+
+
+def iptables_rules(program, text):
+    found, hooks = [], {"INPUT": "input", "OUTPUT": "output", "FORWARD": "forward"}
+    table = ""
+    for line in text.splitlines():
+        if line.startswith("*"):
+            table = line[1:].strip()
+        policy = re.match(r":(INPUT|OUTPUT) DROP", line)
+        rule = re.match(r"-A ((\S+) .*-j (?:DROP|REJECT)\b.*)", line)
+        if table == "filter" and policy:
+            chain = policy.group(1)
+            found.append({"rule": "%s %s: policy DROP" % (program, chain), "hook": hooks[chain], "policy": True})
+            found[-1]["let"] = "sudo %s -I %s" % (program, chain)
+        elif rule:
+            where = "" if table == "filter" else "-t %s " % table
+            undo = "sudo %s %s-D %s" % (program, where, rule.group(1))
+            found.append({"rule": line, "hook": hooks.get(rule.group(2), ""), "undo": undo})
+    return found[:40]
+
+
+def peers_of(ports):
+    """Who holds how many connections to these ports of this host: all, and the three with most."""
+    counted = {}
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError), open("/proc/net/" + table, encoding="ascii") as handle:
+            for line in list(handle)[1:]:
+                fields = line.split()
+                if fields[3] == "01" and int(fields[1].rpartition(":")[2], 16) in ports:
+                    peer = str(_redis_exporter._kernel_address(fields[2].rpartition(":")[0]))
+                    counted[peer] = counted.get(peer, 0) + 1
+    most = sorted(counted.items(), key=lambda item: -item[1])[:3]
+    return {
+        "all": sum(counted.values()),
+        "most": [{"address": address, "count": count} for address, count in most],
+    }
+
+
+def tcp(host_name, port, seconds=3):
+    """Why no connection comes about; empty when one does. Sends nothing."""
+    try:
+        socket.create_connection((host_name, port), timeout=seconds).close()
+        return ""
+    except OSError as err:
+        cause = connection_cause(err)[0]
+        return "filtered" if cause == "timeout" else cause
+
+
 def route_to(address):
     """Why this host's packets do not even leave for the address; empty when they do. Sends nothing."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -474,6 +555,21 @@ def certificate(path, key_path="", user=""):
     return found
 
 
+def handed_over(credentials):
+    """The files that systemd hands to a service, by their names there: certificates are read, others only found."""
+    found = {}
+    for name, path in sorted(credentials.items()):
+        if name.endswith("ca.crt"):
+            found[name] = authority(path)
+        elif name.endswith(".crt"):
+            found[name] = certificate(path, credentials.get(name[:-4] + ".key", ""))
+        elif not name.endswith(".key") or name[:-4] + ".crt" not in credentials:
+            found[name] = {"path": path, "way": way(path)}
+            if not found[name]["way"]["missing"] and not os.path.getsize(path):
+                found[name]["problem"] = "%s is empty" % path
+    return found
+
+
 def authority(path, user=""):
     found = {"path": path, "way": way(path, user)}
     try:
@@ -533,6 +629,8 @@ def get(url, seconds=5, ca_path="", cert="", key="", server_name="", user="", pa
             raw = tls_context(ca_path, cert, key, verify).wrap_socket(
                 raw, server_hostname=server_name or parts.hostname
             )
+            if verify:
+                found["not_after"] = ssl.cert_time_to_seconds(raw.getpeercert()["notAfter"])
         connection = http.client.HTTPConnection(parts.hostname, port, timeout=seconds)
         connection.sock = raw
         headers = {"User-Agent": "redisops.monitoring", "Accept": "application/json, text/plain"}

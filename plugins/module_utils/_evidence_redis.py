@@ -203,7 +203,10 @@ class Exporter:
         if not self.wanted["acl_admin_password"]:
             return None
         try:
-            with _redis.Client(self.target(admin=True)) as client:
+            target = self.target(admin=True)
+            if target.tls:
+                usable_files(target)
+            with _redis.Client(target) as client:
                 digest = hashlib.sha256(self.wanted["redis_password"].encode("utf-8")).hexdigest()
                 return {
                     "ok": True,
@@ -271,6 +274,15 @@ class Exporter:
         return found
 
 
+def usable_files(target):
+    """FileProblem for files that cannot be loaded; whether Redis takes an old certificate is for Redis to say."""
+    try:
+        _redis.check_files(target)
+    except _tls.FileProblem as err:
+        if not re.search(r"expired on|not valid yet", str(err)):
+            raise
+
+
 def call(client, *words):
     try:
         return client.call(*words)
@@ -307,6 +319,15 @@ def redis_settings(unit, mask):
     if unit.get("found") and not unit.get("active") and settings.get("logfile"):
         settings["log"] = _evidence.tail(settings["logfile"], mask)
     return settings
+
+
+def with_context(answer, settings, mask):
+    """Beside a connection that Redis closes: who holds connections, and its log. It gives no reason itself."""
+    if answer and answer.get("cause") in ("closed", "tls_failed", "maxclients", "error_reply"):
+        ports = [int(settings[name]) for name in ("tls-port", "port") if settings.get(name, "").isdigit()]
+        answer["clients"] = _evidence.peers_of([port for port in ports if port] or [6379])
+        answer["log"] = _evidence.tail(settings.get("logfile") or "", mask, 5)
+    return answer
 
 
 def redis_files(settings, user):

@@ -272,6 +272,7 @@ UNITS = _evidence_redis.REDIS_UNITS + (
     "alertmanager.service",
     "blackbox_exporter.service",
     "grafana-server.service",
+    "node_exporter.service",
 )
 DATA = (
     "/",
@@ -311,14 +312,21 @@ def collect(params):
         "host": _evidence.host,
         "listening": _evidence.listening,
         "disks": lambda: _evidence.disks(DATA),
+        "packet_filter": _evidence.packet_filter,
         "routes": lambda: {peer: _evidence.route_to(peer) for peer in params["peers"]},
     }
     if params["redis_exporter"]:
         probes.update(of_redis_node(params["redis_exporter"], known, mask))
     for name, probe in SERVICES.items():
         if params[name]:
-            probes[name] = lambda probe=probe, name=name: probe(params[name])
+            more = (mask,) if name == "alertmanager" else ()
+            probes[name] = lambda probe=probe, name=name, more=more: probe(params[name], *more)
             probes["files " + name] = lambda name=name: _evidence_monitoring.config_files(name, mask)
+            if name in _evidence_monitoring.CHECKS:
+                probes["checks " + name] = lambda name=name: _evidence_monitoring.check_config(name, mask)
+    for name, unit in known.items():
+        if unit.get("credentials") and name != _evidence_redis.EXPORTER_UNIT:
+            probes["handed " + name] = lambda unit=unit: _evidence.handed_over(unit["credentials"])
     for node in params["exporters"]:
         probes["reach " + node["name"]] = lambda node=node: _evidence_monitoring.reach(node)
     for name, value in _evidence.gather(probes, params["timeout"]).items():
@@ -339,8 +347,8 @@ def of_redis_node(wanted, units, mask):
     return {
         "redis settings": lambda: settings,
         "redis files": lambda: _evidence_redis.redis_files(settings, redis.get("user", "")),
-        "redis account": exporter.account,
-        "redis admin": exporter.admin,
+        "redis account": lambda: _evidence_redis.with_context(exporter.account(), settings, mask),
+        "redis admin": lambda: _evidence_redis.with_context(exporter.admin(), settings, mask),
         "redis shown": exporter.shown,
         "exporter uses": exporter.describe,
         "exporter files": exporter.files,

@@ -27,7 +27,9 @@ def diagnose(stack):
     for name in case.nodes:
         case.look_at_redis(name)
         case.look_at_exporter(name)
+        case.look_at_node_exporter(name)
     for name in case.monitors:
+        case.look_at_node_exporter(name)
         case.look_at_ways(name)
     case.look_at_security_groups()
     case.look_at_cluster()

@@ -86,6 +86,23 @@ class Base:
         command = "sudo rm %s && sudo systemctl daemon-reload && sudo systemctl restart %s" % (path, unit_name)
         return [on(host, command)]
 
+    def copy_of(self, host, found, subject=""):
+        """A CA file, which is no secret, from the first host that has a good one."""
+        for name in sorted(self.hosts, key=lambda one: one != host):
+            known = dict(self.seen(name, "redis", "files"), **self.seen(name, "exporter", "files"))
+            for files in self.seen(name, "handed").values():
+                known.update(files if isinstance(files, dict) else {})
+            for usage, one in sorted(known.items()):
+                good = "days_left" in one and not one.get("problem") and one["path"] != found["path"]
+                if not good or not usage.endswith(("_ca", "ca.crt")) or subject not in ("", one["subject"]):
+                    continue
+                if name == host:
+                    return on(host, "sudo install -m 0644 %s %s" % (one["path"], found["path"]))
+                facts = (one["path"], name, one["subject"], found["path"], host)
+                text = "copy %s of %s (%s), which is no secret, to %s of %s" % facts
+                return by_hand(text, copy={"from": [name, one["path"]], "to": [host, found["path"]]})
+        return by_hand("put the CA certificate to %s of %s" % (found["path"], host))
+
     @staticmethod
     def renew(host, found, usage, sans=""):
         """The one step that belongs to the user's own CA."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._diagnosis_base import Base, sans_with
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._diagnosis_base import Base, date, sans_with
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._findings import by_hand, on
 
 UNIT = "redis_exporter.service"
@@ -125,17 +125,28 @@ class ExporterRules(Base):
         ident = "exporter_tls_file"
         if "expired" in problem:
             ident = "exporter_cert_expired"
+        elif "not valid yet" in problem:
+            self.not_yet_valid(name, usage, found, seen, restart)
+            return True
         elif "does not match" in problem:
             ident = "exporter_key_mismatch"
         self.add(ident, name, [problem] + seen, [self.new_file(name, usage, found), restart], what=FILES[usage])
         return True
 
+    def not_yet_valid(self, name, usage, found, seen, restart):
+        """A certificate from the future, or a clock in the past."""
+        begins = found.get("not_before")
+        seen = (
+            ["%s is valid from %s on" % (found["path"], date(begins))] + seen if begins else [found["problem"]] + seen
+        )
+        cure = [on(name, "sudo timedatectl set-ntp true && sudo systemctl restart redis_exporter")]
+        if begins and begins > self.stack.get("time", 0):
+            cure = [self.new_file(name, usage, found), restart]
+        self.add("exporter_cert_not_yet_valid", name, seen, cure, what=FILES[usage])
+
     def new_file(self, name, usage, found):
         if usage == "exporter_ca":
-            own = self.seen(name, "redis", "files", "redis_ca")
-            if own.get("path") and not own.get("problem"):
-                return on(name, "sudo install -m 0644 %s %s" % (own["path"], found["path"]))
-            return by_hand("put the CA certificate that signed Redis' certificate to %s" % found["path"])
+            return self.copy_of(name, found, (self.seen(name, "redis", "shown") or {}).get("issuer", ""))
         if usage == "exporter_client":
             trusted = self.seen(name, "redis", "files", "redis_ca").get("subject")
             return self.renew(name, dict(found, issuer=found.get("issuer") or trusted), "client")
@@ -156,6 +167,8 @@ class ExporterRules(Base):
                 "and set redis_exporter_skip_tls_verification: false"
             )
             self.add("exporter_unverified", name, ["--skip-tls-verification is set"], [cure] + self.again(name))
+        if uses.get("installed"):
+            self.other_redis(name, unit, uses, account)
         if uses.get("password_in_argv"):
             seen = "--redis.password is among the arguments of process %d" % unit["pid"]
             self.add("exporter_password_shown", name, [seen], self.again(name, unit))
@@ -166,6 +179,17 @@ class ExporterRules(Base):
         elif uses and uses.get("port") != self.wanted(name, "port", uses.get("port")):
             right = self.wanted(name, "port")
             self.add("exporter_other_port", name, [flag], self.again(name, unit), port=uses["port"], right=right)
+
+    def other_redis(self, name, unit, uses, account):
+        """It works, and watches another Redis, or is somebody else there, than the inventory says."""
+        addr, right = uses.get("addr"), self.wanted(name, "redis_addr")
+        if account.get("ok") and right and addr != right and "://" in addr:
+            seen = "the running exporter has --redis.addr=%s, and redis_exporter_redis_addr is %s" % (addr, right)
+            self.add("exporter_other_redis", name, [seen], self.again(name, unit), addr=addr, right=right)
+        user, own = uses.get("user", ""), self.wanted(name, "redis_user", "")
+        if account.get("ok") and own and user != own:
+            seen = "the running exporter has --redis.user=%s" % user
+            self.add("exporter_other_user", name, [seen], self.again(name, unit), user=user or "default", right=own)
 
     def wrong_scheme(self, name, unit, uses, account):
         settings = self.seen(name, "redis", "settings")
@@ -265,6 +289,9 @@ class ExporterRules(Base):
                 lambda: self.add("exporter_stale", name, seen, [restart]),
             )
         elif metrics:
+            if not unit.get("enabled", True):
+                cure = on(name, "sudo systemctl enable redis_exporter")
+                self.add("exporter_disabled", name, ["%s is not enabled" % UNIT], [cure])
             if stale:
                 self.add("exporter_restart_due", name, stale, [restart])
             wanted, version = self.wanted(name, "version"), metrics.get("version")

@@ -20,6 +20,7 @@ ADMIN_PORTS = {"grafana": 3000, "prometheus": 9090, "alertmanager": 9093}
 class NetworkRules(Base):
     def look_at_ways(self, monitor):
         """From the monitoring host to every exporter."""
+        self.handed_over(monitor)
         skews = []
         for node, way in self.seen(monitor, "reach").items():
             if node not in self.hosts or "url" not in way:
@@ -55,6 +56,12 @@ class NetworkRules(Base):
             elif cause == "untrusted":
                 trusted = dict(found, issuer="the CA in prometheus_exporter_ca_file")
                 self.add("exporter_cert_untrusted", node, seen, [self.renew(node, trusted, "server", sans), restart])
+            elif cause == "not_yet_valid":
+                stored = found if found.get("not_before") else dict(found, **(way.get("shown") or {}))
+                self.not_yet_valid(node, "exporter_server", stored, seen, restart)
+            elif cause == "client_certificate":
+                again = self.playbook("monitoring", monitor, "prometheus")
+                self.add("scrape_ca_wrong", monitor, seen, [again])
             elif cause == "http_only":
                 self.add("exporter_plain_http", node, seen, [self.playbook("exporters", node)])
             elif cause == "https_only":
@@ -65,7 +72,11 @@ class NetworkRules(Base):
             else:
                 self.add("exporter_tls", node, seen, [self.playbook("exporters", node)], monitor=monitor)
 
-        self.symptom(text, lambda one: one.host == node and self.at_node(node)(one) and one.hop != "network", otherwise)
+        def explains(one):
+            at_node = self.at_node(node)(one) and one.hop != "network"
+            return at_node or self.by_file(monitor)(one)
+
+        self.symptom(text, explains, otherwise)
 
     def closed(self, monitor, node, way, text):
         """The exporter runs and listens, and the monitoring host gets no answer: something between them."""
@@ -85,8 +96,30 @@ class NetworkRules(Base):
             return  # look_at_security_groups() says it, with what the API knows
         listens = [one for one in self.seen(node, "listening") or [] if one["port"] == parts.port]
         seen = ["on %s, %s listens on %s:%d" % (node, one["program"], one["address"], one["port"]) for one in listens]
+        self.filtered(monitor, node, parts.port or 9121, [text] + seen)
+
+    def filtered(self, monitor, node, port, seen):
+        """A packet filter, on the node or on the monitoring host, named by its rule where it can be seen."""
+        facts = {"monitor": monitor, "port": port}
+        for host, peer, hook in ((node, monitor, "input"), (monitor, node, "output")):
+            for rule in self.seen(host, "packet_filter") or []:
+                words = re.findall(r"[\w.:/-]+", rule["rule"])
+                aimed = str(port) in words or any(self.hosts[peer]["address"] == one.split("/")[0] for one in words)
+                if rule.get("hook") in (hook, "") and (aimed or rule.get("policy")):
+                    cure = self.let(rule, self.hosts[peer]["address"], port) if rule.get("policy") else rule["undo"]
+                    self.add(
+                        "port_filtered", node, seen + ["on %s: %s" % (host, rule["rule"])], [on(host, cure)], **facts
+                    )
+                    return
         cure = [self.playbook("security_groups"), by_hand("look for a firewall on %s: sudo nft list ruleset" % node)]
-        self.add("port_filtered", node, [text] + seen, cure, monitor=monitor, port=parts.port or 9121)
+        self.add("port_filtered", node, seen, cure, **facts)
+
+    @staticmethod
+    def let(rule, peer, port):
+        """A chain that drops what no rule takes gets the one rule that is missing."""
+        if rule["let"].startswith("sudo nft"):
+            return "%s %s saddr %s tcp dport %d accept" % (rule["let"], "ip6" if ":" in peer else "ip", peer, port)
+        return "%s -p tcp -s %s --dport %d -j ACCEPT" % (rule["let"], peer, port)
 
     def no_route(self, host, peer, problem, text):
         kind = re.search(r"blackhole|unreachable|prohibit", problem)
@@ -136,12 +169,21 @@ class NetworkRules(Base):
                     return True
         return False
 
-    def rule_missing(self, node, monitor):
+    def rule_missing(self, node, monitor, port=None):
         """Only where the API told the rules of both."""
         if not self.groups_of(node) or not self.hosts[monitor].get("security_groups"):
             return False
-        source = self.hosts[monitor]
-        return not self.allowed(node, self.wanted(node, "port", 9121), source["address"], source["security_groups"])
+        source, port = self.hosts[monitor], port or self.wanted(node, "port", 9121)
+        return not self.allowed(node, port, source["address"], source["security_groups"])
+
+    def scraped_ports(self, monitor, node):
+        """The ports of a node that its monitoring asks: the exporter's, and those of Prometheus' other targets."""
+        ports = [self.wanted(node, "port", 9121)]
+        for target in self.seen(monitor, "prometheus", "targets") or []:
+            host, sep, port = target["instance"].rpartition(":")
+            if target["job"] in ("node", "redis-tls") and host.strip("[]") == self.hosts[node]["address"]:
+                ports.append(int(port) if port.isdigit() else 0)
+        return [port for port in dict.fromkeys(ports) if port]
 
     def look_at_security_groups(self):
         looked = self.stack.get("security_groups")
@@ -154,15 +196,15 @@ class NetworkRules(Base):
         for monitor in self.monitors:
             closed = {}
             for node in self.nodes:
-                if self.rule_missing(node, monitor):
-                    names = ", ".join("%(group_name)s (%(group_id)s)" % one for one in self.groups_of(node))
-                    closed.setdefault(names, []).append(node)
-            for names, nodes in closed.items():
-                self.exporters_closed(monitor, names, nodes)
+                for port in self.scraped_ports(monitor, node):
+                    if self.rule_missing(node, monitor, port):
+                        names = ", ".join("%(group_name)s (%(group_id)s)" % one for one in self.groups_of(node))
+                        closed.setdefault((port, names), []).append(node)
+            for (port, names), nodes in closed.items():
+                self.port_closed(monitor, names, nodes, port)
             self.administrators(monitor)
 
-    def exporters_closed(self, monitor, names, nodes):
-        port = self.wanted(nodes[0], "port", 9121)
+    def port_closed(self, monitor, names, nodes, port):
         source = self.hosts[monitor]
         in_groups = ", ".join(one["group_name"] for one in self.groups_of(monitor))
         seen = [
@@ -170,7 +212,7 @@ class NetworkRules(Base):
             "%s is in %s and has the address %s" % (monitor, in_groups, source["address"]),
         ]
         way = self.seen(monitor, "reach", nodes[0])
-        if way:
+        if way and port == self.wanted(nodes[0], "port", 9121):
             seen.append("GET %s from there: %s" % (way["url"], way.get("status") or way.get("error")))
         facts = {"groups": names, "monitor": monitor, "port": port, "nodes": ", ".join(nodes)}
         self.add("sg_rule_missing", nodes[0], seen, [self.playbook("security_groups")], **facts)

@@ -42,6 +42,7 @@ class RedisRules(Base):
         admin = self.seen(name, "redis", "admin")
         self.redis_answer(name, unit_name, unit, admin)
         self.redis_next_start(name)
+        self.keys_readable(name)
         if admin.get("ok"):
             self.redis_inside(name, admin)
         self.expiring(name)
@@ -64,6 +65,10 @@ class RedisRules(Base):
                 if (found.get(which) or {}).get("stopped_at"):
                     self.unreadable("redis_files_unreadable", name, found, which, unit["user"], seen, start)
                     return
+            if found.get("problem") and usage == "redis_ca":
+                cure = [self.copy_of(name, found), start]
+                self.add("redis_ca_file", name, [found["problem"]] + seen, cure)
+                return
             if found.get("problem"):
                 ident = "redis_key_mismatch" if "does not match" in found["problem"] else "redis_cert_file"
                 self.add(ident, name, [found["problem"]] + seen, [self.renew(name, found, "server"), start])
@@ -108,13 +113,51 @@ class RedisRules(Base):
         elif cause in ("expired", "not_yet_valid", "name_mismatch", "untrusted_ca", "bad_certificate"):
             self.redis_certificate(name, unit_name, cause, text)
         elif cause == "plaintext_port":
-            cure = by_hand("set tls-port and the certificate in redis.conf, and port 0")
-            self.add("redis_plaintext", name, [text], [cure])
-        elif cause == "maxclients":
-            cure = by_hand("raise maxclients, or find what holds the connections (CLIENT LIST)")
-            self.add("redis_maxclients", name, [text], [cure])
+            self.plaintext(name, unit_name, text)
+        elif cause in ("maxclients", "closed", "tls_failed"):
+            self.breaks_off(name, unit_name, answer)
         elif cause == "loading":
             self.add("redis_loading", name, [text], [by_hand("wait until it has loaded, then run again")])
+
+    def plaintext(self, name, unit_name, text):
+        """The port that the exporter asks speaks no TLS; the certificate may be there all the same."""
+        settings = self.seen(name, "redis", "settings")
+        port = urlsplit(self.wanted(name, "redis_addr", "")).port or 6379
+        tls, plain = settings.get("tls-port", "not set"), settings.get("port", "not set")
+        seen = [text, "redis.conf: tls-port %s, port %s" % (tls, plain)]
+        cure = by_hand("set tls-port and the certificate in redis.conf, and port 0")
+        if settings.get("tls-cert-file") and settings.get("path"):
+            path = settings["path"]
+            edit = (
+                "sudo sed -i -e '/^port /d' -e '/^tls-port /d' %s && printf 'port 0\\ntls-port %d\\n' | sudo tee -a %s"
+            )
+            cure = on(name, (edit + " && sudo systemctl restart %s") % (path, port, path, unit_name))
+        self.add("redis_plaintext", name, seen, [cure])
+
+    def breaks_off(self, name, unit_name, answer):
+        """Redis ends a connection without a word: with TLS that is what it does beyond maxclients."""
+        log = [line for line in answer.get("log") or [] if re.search(r"Error accepting|SSL|TLS", line)]
+        if answer["cause"] == "maxclients" or answer["cause"] == "closed" and not log:
+            self.maxclients(name, unit_name, answer)
+            return
+        restart = on(name, "sudo systemctl restart %s" % unit_name)
+        self.add("redis_handshake", name, [answer["text"], *log[-2:]], [restart])
+
+    def maxclients(self, name, unit_name, answer):
+        settings = self.seen(name, "redis", "settings")
+        clients = answer.get("clients") or {}
+        holders = ["%(count)d from %(address)s" % one for one in clients.get("most") or []]
+        seen = [answer["text"], "maxclients in redis.conf: %s" % settings.get("maxclients", "not set (10000)")]
+        if holders:
+            seen.append("%d connections are open: %s" % (clients["all"], ", ".join(holders)))
+        path, low = settings.get("path"), number(settings.get("maxclients")) or 10000
+        cure = "sudo systemctl restart %s" % unit_name
+        if path and low < 10000:
+            facts = (path, path, cure)
+            cure = "sudo sed -i '/^maxclients /d' %s && echo 'maxclients 10000' | sudo tee -a %s && %s" % facts
+        leak = by_hand("find what opens so many connections (those above) before it does so again")
+        many = clients.get("all", 0) >= 1000
+        self.add("redis_maxclients", name, seen, [on(name, cure)] + ([leak] if many else []))
 
     def redis_elsewhere(self, name, text):
         """Redis runs, but not where the exporter asks."""
@@ -191,6 +234,24 @@ class RedisRules(Base):
             and not self.has_error(name, ("redis", "redis_tls"))
         ):
             self.add("redis_files_broken", name, [found["problem"]], [self.renew(name, found, "server")])
+
+    def keys_readable(self, name):
+        """chmod 644 *.pem, which the old runbook advised: it mends nothing and gives the keys away."""
+        files = dict(self.seen(name, "redis", "files"), **self.seen(name, "exporter", "files"))
+        told = set()
+        for found in files.values():
+            steps = (found.get("key_way") or {}).get("steps") or []
+            whole = steps and not found["key_way"].get("missing") and found["key_way"].get("stopped_at") is None
+            path = found.get("key_path")
+            if (
+                not whole
+                or path in told
+                or not all(int(one["mode"], 8) & (4 if one is steps[-1] else 1) for one in steps)
+            ):
+                continue
+            told.add(path)
+            seen = "%s is %s %s:%s" % (path, steps[-1]["mode"], steps[-1]["owner"], steps[-1]["group"])
+            self.add("key_readable", name, [seen], [on(name, "sudo chmod o-rwx %s" % path)], path=path)
 
     def expiring(self, name):
         files = dict(self.seen(name, "redis", "files"), **self.seen(name, "exporter", "files"))

@@ -13,7 +13,7 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils import _findin
 
 WIDTH = 110
 # What a drawing shows of a Redis node, and which hops break it.
-NODE_BOXES = (("Redis", ("host", "redis", "redis_tls", "redis_acl")), ("exporter", ("exporter",)))
+NODE_BOXES = (("Redis", ("host", "redis", "redis_tls", "redis_acl")), ("exporter", ("exporter", "node_exporter")))
 WAY_HOPS = ("network",)
 SERVICE_BOXES = {
     "prometheus": ("Prometheus", ("prometheus",)),
@@ -274,7 +274,7 @@ class Drawing:
 
     def monitoring(self, name):
         services = self.found["hosts"][name]["services"]
-        host = self.state(name, ("host", "inventory"))
+        host = self.state(name, ("host", "inventory", "node_exporter"))
         full = self.WIDTH - 2 * self.LEFT
         prometheus = self.state(name, ("prometheus",))
         if host[0] == "error":

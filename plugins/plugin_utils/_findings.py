@@ -14,6 +14,7 @@ HOPS = (
     "redis_acl",
     "exporter",
     "network",
+    "node_exporter",
     "prometheus",
     "probes",
     "alertmanager",
@@ -30,6 +31,9 @@ SERVICES = {
     "blackbox_exporter": ("probes", "blackbox_exporter.service", "blackbox_exporter", "the prober"),
     "grafana": ("grafana", "grafana-server.service", "grafana", "Grafana"),
 }
+# What runs on every host beside them; it explains nothing about Redis.
+HOST_SERVICES = {"node_exporter": ("node_exporter", "node_exporter.service", "node_exporter", "node_exporter")}
+ALL_SERVICES = dict(SERVICES, **HOST_SERVICES)
 
 FINDINGS = {
     # --- inventory and hosts
@@ -54,6 +58,7 @@ FINDINGS = {
     "redis_memory_full": ("redis", "warning", "the memory of Redis is full"),
     "redis_persistence": ("redis", "warning", "Redis cannot write its %(what)s"),
     "cluster_fail": ("redis", "error", "the cluster cannot serve requests"),
+    "redis_handshake": ("redis_tls", "error", "Redis breaks off the TLS handshake"),
     "redis_plaintext": ("redis_tls", "error", "the port of Redis speaks no TLS"),
     "redis_cert_expired": ("redis_tls", "error", "the certificate of Redis has expired"),
     "redis_cert_not_yet_valid": ("redis_tls", "error", "the certificate of Redis is not valid yet"),
@@ -64,6 +69,7 @@ FINDINGS = {
         "the certificate of Redis is not signed by the CA that the exporter trusts",
     ),
     "redis_cert_not_loaded": ("redis_tls", "error", "Redis shows an old certificate: the renewed one is not loaded"),
+    "redis_ca_file": ("redis_tls", "error", "the CA file of Redis cannot be used"),
     "redis_key_mismatch": ("redis_tls", "error", "certificate and key of Redis do not belong together"),
     "redis_cert_file": ("redis_tls", "error", "the certificate of Redis cannot be used"),
     "redis_files_broken": (
@@ -71,6 +77,7 @@ FINDINGS = {
         "warning",
         "Redis runs, and would not start again with the files it has now",
     ),
+    "key_readable": ("redis_tls", "warning", "every user of the host may read the private key %(path)s"),
     "cert_expiring": ("redis_tls", "warning", "%(path)s expires in %(days)d days"),
     # --- the ACL user
     "acl_user_missing": ("redis_acl", "error", "Redis has no ACL user %(user)s"),
@@ -100,6 +107,7 @@ FINDINGS = {
     "exporter_password_missing": ("exporter", "error", "the exporter's password file %(path)s does not exist"),
     "exporter_tls_file_missing": ("exporter", "error", "the exporter's %(what)s %(path)s does not exist"),
     "exporter_cert_expired": ("exporter", "error", "the exporter's %(what)s has expired"),
+    "exporter_cert_not_yet_valid": ("exporter", "error", "the exporter's %(what)s is not valid yet"),
     "exporter_key_mismatch": ("exporter", "error", "the exporter's %(what)s does not fit its key"),
     "exporter_tls_file": ("exporter", "error", "the exporter's %(what)s cannot be used"),
     "exporter_cert_name": (
@@ -125,6 +133,11 @@ FINDINGS = {
     ),
     "exporter_scheme": ("exporter", "error", "the exporter asks Redis without TLS: redis:// instead of rediss://"),
     "exporter_other_redis": ("exporter", "error", "the exporter asks %(addr)s, and Redis is at %(right)s"),
+    "exporter_other_user": (
+        "exporter",
+        "warning",
+        "the exporter logs in to Redis as %(user)s instead of its own account %(right)s",
+    ),
     "exporter_settings": ("exporter", "error", "the exporter's own settings fail where the wanted ones work"),
     "exporter_other_address": (
         "exporter",
@@ -153,6 +166,7 @@ FINDINGS = {
         "error",
         "redis_up is 0 though Redis takes the exporter's account and files: its process has older ones",
     ),
+    "exporter_disabled": ("exporter", "warning", "redis_exporter runs, and would not start again after a reboot"),
     "exporter_restart_due": ("exporter", "warning", "the exporter runs with older files than those on the host"),
     "exporter_version": ("exporter", "warning", "redis_exporter %(found)s runs, and %(wanted)s is wanted"),
     "exporter_unverified": (
@@ -182,6 +196,12 @@ FINDINGS = {
         "error",
         "the targets file is not there: Prometheus scrapes no Redis node",
     ),
+    "targets_labels": (
+        "prometheus",
+        "error",
+        "the targets file gives %(node)s other labels than the inventory: dashboards and alerts choose by them",
+    ),
+    "targets_not_scraped": ("prometheus", "error", "Prometheus does not scrape %(nodes)s at all"),
     "targets_stale": ("prometheus", "error", "the targets file is not what the inventory says"),
     "target_address": ("prometheus", "error", "Prometheus asks for %(node)s at %(asked)s, and it is at %(address)s"),
     "scrape_scheme": (
@@ -211,11 +231,18 @@ FINDINGS = {
         "warning",
         "a scrape every %(seconds)g s is too rare for rates over two minutes",
     ),
+    "rules_missing": ("prometheus", "error", "Prometheus has no alerting rules: no alert can fire"),
+    "rule_broken": ("prometheus", "error", "the alert %(names)s cannot be evaluated"),
     "target_down": ("prometheus", "error", "Prometheus does not get the metrics of %(what)s"),
     "alertmanager_not_connected": (
         "prometheus",
         "error",
         "Prometheus knows no Alertmanager: no alert reaches anybody",
+    ),
+    "alerts_not_arriving": (
+        "prometheus",
+        "error",
+        "alerts of Prometheus do not arrive at Alertmanager: no alert reaches anybody",
     ),
     "recovering": ("prometheus", "info", "the last scrape of %(what)s failed, and it answers now"),
     # --- the rest of the stack
@@ -224,10 +251,20 @@ FINDINGS = {
         "error",
         "the TLS probe of %(node)s fails though Redis is well: the prober lacks the right CA, certificate, or way",
     ),
+    "receiver_unreachable": (
+        "alertmanager",
+        "error",
+        "Alertmanager cannot reach %(where)s, where its notifications go: %(why)s",
+    ),
     "notifications_failing": (
         "alertmanager",
         "warning",
         "Alertmanager cannot deliver its notifications (%(names)s)",
+    ),
+    "grafana_unseen": (
+        "grafana",
+        "warning",
+        "datasource and dashboards could not be looked at: the token of Grafana's service account is not there",
     ),
     "grafana_token_refused": ("grafana", "error", "Grafana refuses the token of its own service account"),
     "datasource_missing": ("grafana", "error", "Grafana has no datasource %(uid)s"),
@@ -256,13 +293,17 @@ OF_SERVICES = {
     "cert_untrusted": ("error", "the certificate of %(title)s is not signed by the CA that is trusted"),
     "cert_not_yet_valid": ("error", "the certificate of %(title)s is not valid yet"),
     "scheme": ("error", "%(title)s: %(said)s, and the inventory wants the other"),
+    "file": ("error", "%(title)s is given a file that cannot be used: %(path)s"),
+    "config_refused": ("error", "%(title)s refused its configuration and goes on with the old one"),
+    "next_start": ("warning", "%(title)s runs, and would not take its configuration at the next start"),
+    "disabled": ("warning", "%(title)s runs, and would not start again after a reboot"),
     "silent": ("error", "%(title)s runs and does not answer: %(said)s"),
     "restart_due": ("warning", "%(title)s runs with older files than those on the host"),
 }
 FINDINGS.update(
     {
         "%s_%s" % (service, what): (about[0],) + OF_SERVICES[what]
-        for service, about in SERVICES.items()
+        for service, about in ALL_SERVICES.items()
         for what in OF_SERVICES
     }
 )

@@ -21,7 +21,7 @@ PODMAN_LIMIT = 1048576
 DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 PACKAGES = (
-    "ca-certificates", "dbus", "iproute2", "openssh-server", "openssl", "procps", "python3", "redis-server",
+    "ca-certificates", "dbus", "iproute2", "nftables", "openssh-server", "openssl", "procps", "python3", "redis-server",
     "redis-tools", "sudo", "systemd", "systemd-sysv",
 )  # fmt: skip
 # Units that would reach through the privileged container to the machine's own kernel settings, or wait for a console.

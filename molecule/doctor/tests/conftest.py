@@ -134,7 +134,7 @@ class Lab:
             self.authorities[name] = subject, ec.generate_private_key(ec.SECP256R1())
         return self.authorities[name]
 
-    def issue(self, host, cert, key, sans="", usage="server", ca="lab", days=30):
+    def issue(self, host, cert, key, sans="", usage="server", ca="lab", days=30, begins=-60):
         """A certificate put in place as a person would: same owner, same mode. Without key it fits no key there."""
         issuer, issuer_key = self.authority(ca)
         own_key = ec.generate_private_key(ec.SECP256R1())
@@ -158,7 +158,7 @@ class Lab:
             .issuer_name(issuer)
             .public_key(own_key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=60))
+            .not_valid_before(now + datetime.timedelta(days=begins))
             .not_valid_after(now + datetime.timedelta(days=days + 60 if days > 0 else days))
             .add_extension(x509.SubjectAlternativeName(alternatives), False)
             .add_extension(x509.ExtendedKeyUsage(purposes), False)
@@ -213,8 +213,11 @@ class Lab:
                 host,
                 "tar --extract --directory=/ --file=-; chown -R redis:redis /etc/redis;"
                 " rm -f /etc/systemd/system/*.service.d/fault.conf; systemctl stop squatter;"
+                " nft delete table inet fault;"
+                " rm -f /etc/prometheus/rules/by_hand.yml*;"
                 " ip route flush type blackhole;"
-                " systemctl unmask redis_exporter; systemctl daemon-reload; umount /var/lib/private/prometheus;"
+                " systemctl unmask redis_exporter; systemctl enable redis_exporter; systemctl daemon-reload;"
+                " umount /var/lib/private/prometheus;"
                 " for unit in redis-server redis_exporter prometheus alertmanager blackbox_exporter grafana-server; do"
                 " systemctl kill --signal=CONT $unit; systemctl reset-failed $unit; done;"
                 f" {'systemctl restart redis-server' if 'redis' in host else 'systemctl restart prometheus'}; true",
@@ -232,6 +235,10 @@ class Lab:
         elif "renew" in step:
             about = step["renew"]
             self.issue(about["host"], about["cert"], about["key"], about["sans"], about["usage"], days=90)
+        elif "copy" in step:
+            source, path = step["copy"]["from"]
+            host, there = step["copy"]["to"]
+            self.shell(host, f"cat > {there}", data=self.shell(source, f"cat {path}"))
         elif "set" in step:
             self.set_variables(step["host"], step["set"])
         elif "remove_from_group" in step:

@@ -32,7 +32,8 @@ class Fault(t.NamedTuple):
 
 def run(*commands, host=NODE):
     """An injection that is shell on one host."""
-    return lambda lab: lab.shell(host, "; ".join(commands))
+    line = "; ".join(commands)
+    return lambda lab: lab.shell(host, line.replace("@monitoring@", lab.address(MONITORING)))
 
 
 def edit(pattern, path=EXPORTER, then=RESTART, host=NODE):
@@ -164,6 +165,27 @@ def old_node(model):
 def other_datasource(model):
     panel = next(one for one in model["panels"] if one.get("targets"))
     panel["datasource"] = {"type": "prometheus", "uid": "staging"}
+
+
+def other_password(lab):
+    """Grafana's stored password for Prometheus is another one."""
+    stored = lab.grafana("GET", "/api/datasources/uid/prometheus")
+    lab.grafana(
+        "PUT", "/api/datasources/uid/prometheus", dict(stored, secureJsonData={"basicAuthPassword": "an-old-password"})
+    )
+
+
+def no_more_clients(lab):
+    """Somebody's pool has all the connections."""
+    pool = (
+        'import socket, time; pool = [socket.create_connection(("127.0.0.1", 6379)) for _ in range(40)];'
+        " time.sleep(900)"
+    )
+    lab.shell(
+        NODE,
+        "echo 'maxclients 40' >> /etc/redis/redis.conf; systemctl restart redis-server; sleep 1;"
+        " systemd-run --quiet --collect --unit=squatter python3 -c '%s'" % pool,
+    )
 
 
 def datasource(lab):
@@ -465,6 +487,195 @@ FAULTS = (
         "A dashboard was deleted",
         "dashboard_missing",
         lambda lab: lab.grafana("DELETE", "/api/dashboards/uid/" + DASHBOARD),
+    ),
+    Fault("The stored password of the datasource is wrong", "datasource_broken", other_password),
+    Fault(
+        "The token of Grafana's service account is gone",
+        "grafana_unseen",
+        run("rm /etc/redisops/grafana/token", host=MONITORING),
+        severity="warning",
+    ),
+    # --- what else goes wrong at night
+    Fault(
+        "A packet filter on the node drops the exporter's port",
+        "port_filtered",
+        run(
+            "nft add table inet fault",
+            "nft add chain inet fault input '{ type filter hook input priority 0; }'",
+            "nft add rule inet fault input ip saddr @monitoring@ tcp dport 9121 drop",
+        ),
+        after=run("nft delete table inet fault"),
+    ),
+    Fault("node_exporter is stopped", "node_exporter_stopped", run("systemctl stop node_exporter")),
+    Fault(
+        "No security-group rule for node_exporter",
+        "sg_rule_missing",
+        revoke(9100, "redis-cluster-sg"),
+        stand_in="AWS is moto, whose rules stop no packet",
+    ),
+    Fault(
+        "Redis speaks plaintext",
+        "redis_plaintext",
+        run("sed -i 's/^tls-port .*/tls-port 0/; s/^port .*/port 6379/' /etc/redis/redis.conf", RESTART_REDIS),
+        wait=2,
+    ),
+    Fault(
+        "Redis takes no more clients",
+        "redis_maxclients",
+        no_more_clients,
+        wait=2,
+        after=run(
+            "systemctl stop squatter; sed -i '/^maxclients/d' /etc/redis/redis.conf; systemctl restart redis-server"
+        ),
+    ),
+    Fault(
+        "The CA file of Redis is empty",
+        "redis_ca_file",
+        run(": > /etc/redis/tls/ca.crt", RESTART_REDIS),
+        wait=2,
+    ),
+    Fault(
+        "The certificate of Redis is not valid yet",
+        "redis_cert_not_yet_valid",
+        certificate(*REDIS_TLS, RESTART_REDIS, begins=2),
+        wait=2,
+    ),
+    Fault(
+        "The certificate of the exporter is not valid yet",
+        "exporter_cert_not_yet_valid",
+        certificate(*EXPORTER_TLS, RESTART, begins=2),
+        wait=1,
+    ),
+    Fault(
+        "The exporter's client certificate has expired",
+        "exporter_cert_expired",
+        certificate(TLS + "/client.crt", TLS + "/client.key", RESTART, days=-1, usage="client"),
+        wait=1,
+    ),
+    Fault("The CA file of the exporter is empty", "exporter_tls_file", run(": > %s/ca.crt" % TLS, RESTART), wait=1),
+    Fault("The ACL user of the exporter may not run INFO", "acl_right_missing", acl("SETUSER redis_exporter '-info'")),
+    Fault(
+        "The exporter watches another node's Redis",
+        "exporter_other_redis",
+        lambda lab: edit("s#redis.addr=rediss://127.0.0.1#redis.addr=rediss://%s#" % lab.address("redis-node-1a"))(lab),
+        wait=1,
+    ),
+    Fault(
+        "The exporter does not start at boot",
+        "exporter_disabled",
+        run("systemctl disable redis_exporter"),
+        severity="warning",
+    ),
+    Fault(
+        "The CA file of the monitoring host is empty",
+        "prometheus_file",
+        run(": > /etc/prometheus/tls/ca.crt", "systemctl restart prometheus", host=MONITORING),
+        wait=2,
+    ),
+    Fault(
+        "The certificate of the monitoring host has expired",
+        "prometheus_cert_expired",
+        certificate(
+            "/etc/prometheus/tls/server.crt",
+            "/etc/prometheus/tls/server.key",
+            "systemctl restart prometheus",
+            host=MONITORING,
+            days=-1,
+        ),
+        wait=2,
+    ),
+    Fault(
+        "Prometheus listens on 127.0.0.1",
+        "prometheus_other_address",
+        edit(
+            "s#listen-address=[0-9.]*:#listen-address=127.0.0.1:#",
+            "/etc/systemd/system/prometheus.service",
+            "systemctl daemon-reload; systemctl restart prometheus",
+            MONITORING,
+        ),
+        wait=2,
+    ),
+    Fault(
+        "A wrong label in the targets file",
+        "targets_labels",
+        run(
+            "sed -i 's/cluster: redis-prod/cluster: redis-staging/' /etc/prometheus/targets/redis-cluster.yml",
+            host=MONITORING,
+        ),
+        wait=6,
+    ),
+    Fault(
+        "Prometheus reads another targets file",
+        "targets_not_scraped",
+        edit("s#targets/redis-cluster.yml#targets/redis.yml#", PROMETHEUS, "systemctl reload prometheus", MONITORING),
+        wait=6,
+    ),
+    Fault(
+        "A broken rule file was put beside ours",
+        "prometheus_config_rejected",
+        run(
+            "printf 'groups: [{name: x, rules: [{alert: X, expr: sum(}]}]\n' > /etc/prometheus/rules/by_hand.yml",
+            "systemctl reload prometheus",
+            host=MONITORING,
+        ),
+        after=run("rm /etc/prometheus/rules/by_hand.yml.broken", host=MONITORING),
+        wait=1,
+    ),
+    Fault(
+        "The alerting rules are gone",
+        "rules_missing",
+        run("rm /etc/prometheus/rules/*.yml; systemctl reload prometheus", host=MONITORING),
+        wait=1,
+    ),
+    Fault(
+        "Prometheus sends its alerts to a port where nobody is",
+        "alerts_not_arriving",
+        run(
+            "sed -i '/^alerting:/,/^[a-z_]*:$/s/:9093/:9193/' %s" % PROMETHEUS,
+            "systemctl reload prometheus",
+            host=MONITORING,
+        ),
+        wait=1,
+    ),
+    Fault(
+        "Alertmanager crash-loops: its configuration is no YAML",
+        "alertmanager_config_broken",
+        run(
+            "echo '  nonsense: [' >> /etc/alertmanager/alertmanager.yml",
+            "systemctl restart --no-block alertmanager",
+            host=MONITORING,
+        ),
+        wait=2,
+    ),
+    Fault(
+        "Alertmanager refused a configuration and goes on with the old one",
+        "alertmanager_config_refused",
+        run(
+            "echo '  nonsense: [' >> /etc/alertmanager/alertmanager.yml",
+            "systemctl reload alertmanager || true",
+            host=MONITORING,
+        ),
+        wait=1,
+    ),
+    Fault(
+        "Alertmanager sends to an address where nobody is",
+        "receiver_unreachable",
+        run(
+            "sed -i 's#:9099/#:9098/#' /etc/alertmanager/alertmanager.yml",
+            "systemctl reload alertmanager",
+            host=MONITORING,
+        ),
+        wait=2,
+    ),
+    Fault(
+        "Alertmanager was removed",
+        "alertmanager_missing",
+        run(
+            "systemctl disable --now alertmanager",
+            "rm /etc/systemd/system/alertmanager.service",
+            "systemctl daemon-reload",
+            host=MONITORING,
+        ),
     ),
     # --- two at once
     Fault(
