@@ -361,5 +361,6 @@ def check_config(name, mask):
 
 
 def about_file(path):
-    """A configuration file and whether it is one that a role wrote."""
-    return {"path": path, "managed": _evidence.MARKER in "\n".join(content(path).splitlines()[:3])}
+    """A configuration file and whether it is one that a role writes."""
+    ours = any(path in paths for paths in CONFIG_FILES.values())
+    return {"path": path, "managed": ours or _evidence.MARKER in "\n".join(content(path).splitlines()[:3])}

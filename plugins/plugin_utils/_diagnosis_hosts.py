@@ -13,6 +13,8 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._findings impo
 DISK_ERROR, DISK_WARNING = 95.0, 88.0
 MEMORY_ERROR, MEMORY_WARNING = 0.04, 0.08
 
+UNTOLD = "Error while resolving value"  # Ansible's words for a variable that cannot be had
+
 
 class HostRules(Base):
     def look_at_inventory(self):
@@ -61,8 +63,13 @@ class HostRules(Base):
 
     def look_at_host(self, name):
         host = self.hosts[name]
+        untold = host.get("untold") or (host.get("problem") if UNTOLD in host.get("problem", "") else "")
         if host.get("unreachable"):
             self.unreachable(name, host)
+        elif untold:
+            cure = by_hand("correct what this message names; ansible-inventory --host %s shows what is set" % name)
+            said = re.sub(r"^.*(?:failed|Error while [^:]*): ", "", " ".join(untold.split()))
+            self.add("settings_unreadable", name, [said], [cure])
         elif not host.get("evidence") and host.get("problem"):
             self.add("not_examined", name, [host["problem"]], [on("controller", self.ping(name))])
         for disk in self.seen(name, "disks") or []:

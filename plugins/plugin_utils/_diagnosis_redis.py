@@ -167,8 +167,13 @@ class RedisRules(Base):
         sockets = [one for one in sockets if one["port"] - BUS_OFFSET not in {other["port"] for other in sockets}]
         if not sockets:
             unit_name, unit = self.redis_unit(name)
-            cure = on(name, "sudo systemctl start %s" % unit_name)
-            self.add("redis_stopped" if unit["found"] else "redis_missing", name, [text], [cure])
+            if unit["found"]:
+                cure = on(name, "sudo systemctl start %s" % unit_name)
+                self.add("redis_stopped", name, [text], [cure])
+            else:
+                cure = by_hand("install Redis on %s, or take it out of the group redis of the inventory" % name)
+                seen = [text, "there is no unit redis-server.service and no process of that name listens"]
+                self.add("redis_missing", name, seen, [cure])
             return
         first = min(sockets, key=lambda one: one["port"] != port)
         right = "%s://%s:%d" % (addr.partition("://")[0] or "rediss", bracket(first["address"]), first["port"])

@@ -39,6 +39,11 @@ FINDINGS = {
     # --- inventory and hosts
     "group_empty": ("inventory", "error", "the inventory has no host in the group %(group)s"),
     "wrong_host": ("inventory", "error", "this is a Redis node; Grafana and Prometheus live on %(home)s"),
+    "settings_unreadable": (
+        "inventory",
+        "error",
+        "what the inventory says of this host contradicts itself or is incomplete",
+    ),
     "host_unreachable": ("host", "error", "the host cannot be reached over SSH"),
     "not_examined": ("host", "error", "Ansible reaches the host but could not examine it"),
     "disk_full": ("host", "error", "the file system %(mount)s is %(how)s"),

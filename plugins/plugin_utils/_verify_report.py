@@ -60,10 +60,10 @@ def one_line(text):
 
 
 def table(rows):
-    """Lines of a table; what was expected is shown where it was not found."""
+    """Lines of a table: what was found, and below it what was expected, once where several rows share it."""
     width = max([len(row["subject"]) for row in rows] + [7])
     lines = []
-    for row in rows:
+    for row, after in zip(rows, rows[1:] + [None]):
         line = "%-4s  %d %-10s  %-*s  %s" % (
             MARKS[row["state"]],
             row["test"],
@@ -73,6 +73,9 @@ def table(rows):
             row["found"],
         )
         lines.append(line.rstrip())
-        if row["state"] == "failed":
+        shared = after and (after["test"], after["expected"], after["state"]) == (
+            row["test"], row["expected"], row["state"]
+        )  # fmt: skip
+        if row["state"] == "failed" or row["state"] == "passed" and not shared:
             lines.append("      expected: %s" % row["expected"])
     return lines

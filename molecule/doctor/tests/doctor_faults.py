@@ -28,6 +28,7 @@ class Fault(t.NamedTuple):
     stand_in: str = ""  # what is not real about it
     severity: str = "error"
     tags: tuple = ()
+    edit: t.Callable | None = None  # the same done to the evidence of a healthy lab, until a run has recorded it
 
 
 def run(*commands, host=NODE):
@@ -135,6 +136,131 @@ def no_memory(stack):
 def gone(stack):
     stack["hosts"][NODE]["evidence"] = None
     stack["hosts"][NODE]["unreachable"] = "Failed to connect to the host via ssh: Connection timed out"
+
+
+def node_unit(unit, host=NODE, **changes):
+    """An edit: a unit that does not run."""
+    changes = {"active": False, "state": "inactive", "result": "success", "process": None, **changes}
+    return lambda stack: stack["hosts"][host]["evidence"]["units"][unit].update(changes)
+
+
+def at(*path, host=MONITORING, **changes):
+    """An edit of one piece of evidence."""
+
+    def edit(stack):
+        holder = stack["hosts"][host]["evidence"]
+        for part in path:
+            holder = holder[part]
+        holder.update(changes)
+
+    return edit
+
+
+def no_scrape(job, error, node=NODE, **changes):
+    """An edit: a target that is down."""
+
+    def edit(stack):
+        for target in stack["hosts"][MONITORING]["evidence"]["prometheus"]["targets"]:
+            if target["job"] == job and target["node"] == node:
+                target.update(health="down", lastError=error, **changes)
+
+    return edit
+
+
+def edits(*all_of_them):
+    def edit(stack):
+        for one in all_of_them:
+            one(stack)
+
+    return edit
+
+
+def account(cause, text, admin=True):
+    """An edit: what Redis says to the exporter, and to the administrator."""
+    answer = {"ok": False, "cause": cause, "text": "Redis at rediss://127.0.0.1:6379: " + text}
+    return edits(
+        at("redis", host=NODE, account=dict(answer), **({"admin": dict(answer)} if admin else {})),
+        at("exporter", "metrics", host=NODE, up=0.0),
+    )
+
+
+def later(place):
+    """An edit: a certificate file that begins tomorrow."""
+
+    def edit(stack):
+        found = stack["hosts"][NODE]["evidence"][place[0]]["files"][place[1]]
+        found["not_before"] = stack["time"] + 86400 * 2
+        found["problem"] = "the certificate %s is not valid yet; check this host's clock" % found["path"]
+        if place[0] == "redis":
+            stack["hosts"][NODE]["evidence"]["redis"]["shown"]["not_before"] = found["not_before"]
+
+    return edit
+
+
+def no_rule(port):
+    def edit(stack):
+        for group in stack["security_groups"]["groups"].values():
+            group["ip_permissions"] = [one for one in group["ip_permissions"] if one.get("from_port") != port]
+
+    return edit
+
+
+def dropped(stack):
+    """The way to the exporter with a packet filter in it."""
+    evidence = stack["hosts"][MONITORING]["evidence"]
+    way = evidence["reach"][NODE]
+    evidence["reach"][NODE] = dict(
+        url=way["url"], answered=False, cause="filtered", error="no answer in time", route=""
+    )
+    rule = "ip saddr %s tcp dport 9121 drop" % stack["hosts"][MONITORING]["address"]
+    stack["hosts"][NODE]["evidence"]["packet_filter"] = [
+        {
+            "rule": "inet fault input: " + rule,
+            "hook": "input",
+            "undo": "sudo nft delete rule inet fault input handle 2",
+        }
+    ]
+
+
+def file_handed(path, problem):
+    """An edit: what systemd hands to the services of the monitoring host."""
+
+    def edit(stack):
+        for files in stack["hosts"][MONITORING]["evidence"]["handed"].values():
+            for one in files.values():
+                if one["path"] == path:
+                    one["problem"] = problem % path
+
+    return edit
+
+
+def label(stack):
+    for one in stack["hosts"][MONITORING]["evidence"]["files"]["prometheus"].values():
+        one["text"] = one["text"].replace("cluster: redis-prod", "cluster: redis-staging")
+
+
+def nobody_scraped(stack):
+    prometheus = stack["hosts"][MONITORING]["evidence"]["prometheus"]
+    prometheus["targets"] = [one for one in prometheus["targets"] if one["job"] != "redis-cluster"]
+
+
+def refused_by(service, said, path, managed=True):
+    """An edit: what the program's own check says."""
+    return at("checks", service, said=[said], files=[{"path": path, "managed": managed}])
+
+
+def plain_settings(stack):
+    stack["hosts"][NODE]["evidence"]["redis"]["settings"].update({"tls-port": "0", "port": "6379"})
+
+
+def full_of_clients(stack):
+    for one in ("account", "admin"):
+        most = [{"address": "127.0.0.1", "count": 40}]
+        stack["hosts"][NODE]["evidence"]["redis"][one].update(clients={"all": 40, "most": most}, log=[])
+    stack["hosts"][NODE]["evidence"]["redis"]["settings"]["maxclients"] = "40"
+
+
+NOT_YAML = "parsing YAML file %s: yaml: line 80: did not find expected node content"
 
 
 def wrong_group(lab):
@@ -488,12 +614,18 @@ FAULTS = (
         "dashboard_missing",
         lambda lab: lab.grafana("DELETE", "/api/dashboards/uid/" + DASHBOARD),
     ),
-    Fault("The stored password of the datasource is wrong", "datasource_broken", other_password),
+    Fault(
+        "The stored password of the datasource is wrong",
+        "datasource_broken",
+        other_password,
+        edit=at("grafana", "datasource", healthy=False, said="401 Unauthorized"),
+    ),
     Fault(
         "The token of Grafana's service account is gone",
         "grafana_unseen",
         run("rm /etc/redisops/grafana/token", host=MONITORING),
         severity="warning",
+        edit=at("grafana", no_token="/etc/redisops/grafana/token", login={}, datasource={}, dashboards={}),
     ),
     # --- what else goes wrong at night
     Fault(
@@ -505,19 +637,29 @@ FAULTS = (
             "nft add rule inet fault input ip saddr @monitoring@ tcp dport 9121 drop",
         ),
         after=run("nft delete table inet fault"),
+        edit=dropped,
     ),
-    Fault("node_exporter is stopped", "node_exporter_stopped", run("systemctl stop node_exporter")),
+    Fault(
+        "node_exporter is stopped",
+        "node_exporter_stopped",
+        run("systemctl stop node_exporter"),
+        edit=edits(
+            node_unit("node_exporter.service"), no_scrape("node", "dial tcp: connection refused", now="refused")
+        ),
+    ),
     Fault(
         "No security-group rule for node_exporter",
         "sg_rule_missing",
         revoke(9100, "redis-cluster-sg"),
         stand_in="AWS is moto, whose rules stop no packet",
+        edit=no_rule(9100),
     ),
     Fault(
         "Redis speaks plaintext",
         "redis_plaintext",
         run("sed -i 's/^tls-port .*/tls-port 0/; s/^port .*/port 6379/' /etc/redis/redis.conf", RESTART_REDIS),
         wait=2,
+        edit=edits(account("plaintext_port", "the port speaks plaintext Redis, not TLS"), plain_settings),
     ),
     Fault(
         "Redis takes no more clients",
@@ -527,50 +669,85 @@ FAULTS = (
         after=run(
             "systemctl stop squatter; sed -i '/^maxclients/d' /etc/redis/redis.conf; systemctl restart redis-server"
         ),
+        edit=edits(account("closed", "the connection was closed during the TLS handshake"), full_of_clients),
     ),
     Fault(
         "The CA file of Redis is empty",
         "redis_ca_file",
         run(": > /etc/redis/tls/ca.crt", RESTART_REDIS),
         wait=2,
+        edit=edits(
+            node_unit("redis-server.service", state="activating", result="exit-code", exit_status=1),
+            account("refused", "connection refused: nothing listens there"),
+            at("redis", "files", "redis_ca", host=NODE, problem="/etc/redis/tls/ca.crt is empty"),
+        ),
     ),
     Fault(
         "The certificate of Redis is not valid yet",
         "redis_cert_not_yet_valid",
         certificate(*REDIS_TLS, RESTART_REDIS, begins=2),
         wait=2,
+        edit=edits(account("not_yet_valid", "its certificate is not valid yet"), later(("redis", "redis_server"))),
     ),
     Fault(
         "The certificate of the exporter is not valid yet",
         "exporter_cert_not_yet_valid",
         certificate(*EXPORTER_TLS, RESTART, begins=2),
         wait=1,
+        edit=later(("exporter", "exporter_server")),
     ),
     Fault(
         "The exporter's client certificate has expired",
         "exporter_cert_expired",
         certificate(TLS + "/client.crt", TLS + "/client.key", RESTART, days=-1, usage="client"),
         wait=1,
+        edit=edits(
+            account("files", "the certificate has expired", admin=False),
+            at(
+                "exporter",
+                "files",
+                "exporter_client",
+                host=NODE,
+                problem="the certificate expired on 2026-11-26; renew it",
+            ),
+        ),
     ),
-    Fault("The CA file of the exporter is empty", "exporter_tls_file", run(": > %s/ca.crt" % TLS, RESTART), wait=1),
-    Fault("The ACL user of the exporter may not run INFO", "acl_right_missing", acl("SETUSER redis_exporter '-info'")),
+    Fault(
+        "The CA file of the exporter is empty",
+        "exporter_tls_file",
+        run(": > %s/ca.crt" % TLS, RESTART),
+        wait=1,
+        edit=edits(
+            account("files", "redis_exporter_tls_ca_file: %s/ca.crt is empty" % TLS),
+            at("exporter", "files", "exporter_ca", host=NODE, problem="%s/ca.crt is empty" % TLS),
+        ),
+    ),
+    Fault(
+        "The ACL user of the exporter may not run INFO",
+        "acl_right_missing",
+        acl("SETUSER redis_exporter '-info'"),
+        edit=at("redis", "account", host=NODE, denied=[{"command": "info", "lost": None}]),
+    ),
     Fault(
         "The exporter watches another node's Redis",
         "exporter_other_redis",
         lambda lab: edit("s#redis.addr=rediss://127.0.0.1#redis.addr=rediss://%s#" % lab.address("redis-node-1a"))(lab),
         wait=1,
+        edit=at("exporter", "uses", host=NODE, addr="rediss://10.213.106.10:6379"),
     ),
     Fault(
         "The exporter does not start at boot",
         "exporter_disabled",
         run("systemctl disable redis_exporter"),
         severity="warning",
+        edit=at("units", "redis_exporter.service", host=NODE, enabled=False),
     ),
     Fault(
         "The CA file of the monitoring host is empty",
         "prometheus_file",
         run(": > /etc/prometheus/tls/ca.crt", "systemctl restart prometheus", host=MONITORING),
         wait=2,
+        edit=file_handed("/etc/prometheus/tls/ca.crt", "%s is empty"),
     ),
     Fault(
         "The certificate of the monitoring host has expired",
@@ -583,6 +760,7 @@ FAULTS = (
             days=-1,
         ),
         wait=2,
+        edit=file_handed("/etc/prometheus/tls/server.crt", "the certificate %s expired on 2026-11-26; renew it"),
     ),
     Fault(
         "Prometheus listens on 127.0.0.1",
@@ -594,6 +772,15 @@ FAULTS = (
             MONITORING,
         ),
         wait=2,
+        edit=at(
+            "prometheus",
+            ready={
+                "url": "https://10.213.106.40:9090/-/ready",
+                "answered": False,
+                "cause": "refused",
+                "error": "connection refused: nothing listens there",
+            },
+        ),
     ),
     Fault(
         "A wrong label in the targets file",
@@ -603,12 +790,14 @@ FAULTS = (
             host=MONITORING,
         ),
         wait=6,
+        edit=label,
     ),
     Fault(
         "Prometheus reads another targets file",
         "targets_not_scraped",
         edit("s#targets/redis-cluster.yml#targets/redis.yml#", PROMETHEUS, "systemctl reload prometheus", MONITORING),
         wait=6,
+        edit=nobody_scraped,
     ),
     Fault(
         "A broken rule file was put beside ours",
@@ -620,12 +809,23 @@ FAULTS = (
         ),
         after=run("rm /etc/prometheus/rules/by_hand.yml.broken", host=MONITORING),
         wait=1,
+        edit=edits(
+            at("prometheus", "runtime", reloadConfigSuccess=False),
+            refused_by(
+                "prometheus",
+                '/etc/prometheus/rules/by_hand.yml: 1:45: group "x", rule 1, "X": could not parse expression:'
+                " 1:5: parse error: unclosed left parenthesis",
+                "/etc/prometheus/rules/by_hand.yml",
+                managed=False,
+            ),
+        ),
     ),
     Fault(
         "The alerting rules are gone",
         "rules_missing",
         run("rm /etc/prometheus/rules/*.yml; systemctl reload prometheus", host=MONITORING),
         wait=1,
+        edit=at("prometheus", "rules", alerting=0, watchdog=None),
     ),
     Fault(
         "Prometheus sends its alerts to a port where nobody is",
@@ -636,6 +836,11 @@ FAULTS = (
             host=MONITORING,
         ),
         wait=1,
+        edit=at(
+            "prometheus",
+            alertmanagers=["https://10.213.106.40:9193/api/v2/alerts"],
+            alertmanagers_closed={"https://10.213.106.40:9193/api/v2/alerts": "refused"},
+        ),
     ),
     Fault(
         "Alertmanager crash-loops: its configuration is no YAML",
@@ -646,6 +851,21 @@ FAULTS = (
             host=MONITORING,
         ),
         wait=2,
+        edit=edits(
+            node_unit(
+                "alertmanager.service",
+                host=MONITORING,
+                state="activating",
+                sub_state="auto-restart",
+                result="exit-code",
+                exit_status=1,
+                journal=['level=ERROR msg="Loading configuration file failed" err="yaml: line 200: no key"'],
+            ),
+            refused_by(
+                "alertmanager", NOT_YAML % "/etc/alertmanager/alertmanager.yml", "/etc/alertmanager/alertmanager.yml"
+            ),
+            at("alertmanager", ready={"url": "https://10.213.106.40:9093/-/ready", "answered": False}),
+        ),
     ),
     Fault(
         "Alertmanager refused a configuration and goes on with the old one",
@@ -656,6 +876,12 @@ FAULTS = (
             host=MONITORING,
         ),
         wait=1,
+        edit=edits(
+            at("alertmanager", config_taken=False),
+            refused_by(
+                "alertmanager", NOT_YAML % "/etc/alertmanager/alertmanager.yml", "/etc/alertmanager/alertmanager.yml"
+            ),
+        ),
     ),
     Fault(
         "Alertmanager sends to an address where nobody is",
@@ -666,6 +892,7 @@ FAULTS = (
             host=MONITORING,
         ),
         wait=2,
+        edit=at("alertmanager", receivers=[{"where": "10.213.106.1:9098", "problem": "refused"}]),
     ),
     Fault(
         "Alertmanager was removed",
@@ -675,6 +902,12 @@ FAULTS = (
             "rm /etc/systemd/system/alertmanager.service",
             "systemctl daemon-reload",
             host=MONITORING,
+        ),
+        edit=edits(
+            lambda stack: stack["hosts"][MONITORING]["evidence"]["units"].update(
+                {"alertmanager.service": {"found": False, "load_state": "not-found"}}
+            ),
+            at("alertmanager", ready={"url": "https://10.213.106.40:9093/-/ready", "answered": False}),
         ),
     ),
     # --- two at once

@@ -230,6 +230,7 @@ def test_report():
     ]
     assert report["table"] == [
         "ok    1 exporter    a        found",
+        "      expected: expected",
         "FAIL  1 exporter    b        it broke",
         "      expected: a result",
         "FAIL  1 exporter    c        no route to host",

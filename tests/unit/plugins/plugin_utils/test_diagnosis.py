@@ -37,7 +37,7 @@ def test_a_healthy_stack_has_no_findings(stack):
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[one.name for one in FAULTS])
 def test_the_first_finding_of_each_recorded_fault_is_its_cause(fault):
-    findings = doctor_table.findings_of(FIXTURES, fault.name)
+    findings = doctor_table.findings_of(FIXTURES, fault)
     assert (findings[0]["id"], findings[0]["severity"]) == (fault.finding, fault.severity)
     errors = [one["id"] for one in findings if one["severity"] == "error"]
     assert errors == ([fault.finding] if fault.severity == "error" else []) + list(fault.also)
