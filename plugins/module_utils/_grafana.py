@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import os
 import re
 import socket
 import ssl
@@ -97,14 +96,24 @@ def check_uid(uid, option="uid"):
         )
 
 
+def credentials_in(url):
+    """The user name and password in a URL, None without any. A password may hold a / or an @ that nobody escaped."""
+    rest = re.sub(r"\A\s*[a-zA-Z][a-zA-Z0-9+.-]*://", "", url or "")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    port = "" if host.startswith("[") else host.partition(":")[2]
+    if "@" in host or "@" in rest and port and not port.isdigit():
+        return rest.rpartition("@")[0]
+    return None
+
+
 def refuse_credentials(module, option):
     """A password in a URL would be stored and shown in clear."""
-    held = re.match(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*://)?([^/?#@\s]+)@", module.params.get(option) or "")
-    if not held:
+    held = credentials_in(module.params.get(option))
+    if held is None:
         return
     # Hide it in what Ansible shows of this run, the invocation included.
-    secret = held.group(1).partition(":")[2] or held.group(1)
-    module.no_log_values.update((secret, urllib.parse.unquote(secret)))
+    secret = held.partition(":")[2] or held
+    module.no_log_values.update(one for one in (secret, urllib.parse.unquote(secret)) if one)
     cures = {
         "url": "use url_username and url_password, or token",
         "ds_url": "every viewer could read it; use basic_auth_user and secure_json_data.basicAuthPassword",
@@ -146,6 +155,10 @@ def describe_failure(exc):
         elif "expired" in cause:
             cure = "renew it"
         return "its certificate is not trusted (%s): %s" % (cause, cure), True, False
+    if any(word in text for word in ("NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE", "PEM lib", "[PEM")):
+        return "ca_path, client_cert or client_key is not in PEM format", True, False
+    if "KEY_VALUES_MISMATCH" in text:
+        return "client_key is not the key of client_cert", True, False
     if isinstance(reason, ssl.SSLError) or "[SSL" in text:
         if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER" in text or "UNKNOWN_PROTOCOL" in text:
             return "it answers plain HTTP on this port: use http:// or set up HTTPS", True, False
@@ -163,6 +176,21 @@ def describe_failure(exc):
     return "the connection failed (%s)" % (text or type(reason).__name__), False, True
 
 
+def check_files(**paths):
+    """What OpenSSL would say in words that name no file, or ask a passphrase for."""
+    for name, path in paths.items():
+        if not path:
+            continue
+        try:
+            with open(path, "rb") as handle:
+                content = handle.read()
+        except OSError as exc:
+            text = "there is no file %s (%s)" if isinstance(exc, FileNotFoundError) else "%s cannot be read (%s)"
+            raise Trouble(text % (path, name), final=True, sent=False) from exc
+        if re.search(rb"^(?:-----BEGIN ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED)", content, re.M):
+            raise Trouble("the key in %s (%s) has a passphrase: take it out" % (path, name), final=True, sent=False)
+
+
 def fetch(method, url, timeout, body=None, headers=None, ca_path=None, **options):
     """One HTTP exchange. The Answer, whatever its status, or Trouble."""
     headers = dict(headers or {}, Accept="application/json")
@@ -170,9 +198,7 @@ def fetch(method, url, timeout, body=None, headers=None, ca_path=None, **options
     if body is not None:
         data = json.dumps(body).encode()
         headers["Content-Type"] = "application/json"
-    for name, path in (("ca_path", ca_path), ("client_cert", options.get("client_cert"))):
-        if path and not os.path.isfile(path):
-            raise Trouble("there is no file %s (%s)" % (path, name), final=True, sent=False)
+    check_files(ca_path=ca_path, client_cert=options.get("client_cert"), client_key=options.get("client_key"))
     try:
         # No redirects: a write would become a read, and credentials could go to another server.
         response = open_url(
@@ -235,6 +261,9 @@ class Client:
             raise GrafanaError(
                 "url %r is not the base URL of a Grafana, such as https://grafana.example.com" % self.url
             )
+        for option in ("timeout", "org_id"):
+            if params.get(option) is not None and params[option] < 1:
+                raise GrafanaError("%s has to be 1 or more" % option)
         self.org_id = params.get("org_id")
         self.user = params.get("url_username")
         token = (params.get("token") or "").strip()
@@ -279,9 +308,9 @@ class Client:
         answer = self.ask(method, path, body)
         if answer.status in accept:
             return answer
-        return self.judge(answer)
+        return self.judge(answer, may_miss=method != "POST")
 
-    def judge(self, answer):
+    def judge(self, answer, may_miss=True):
         status, said = answer.status, answer.message
         if 200 <= status < 300:
             if answer.data is None and answer.text.strip():
@@ -296,7 +325,9 @@ class Client:
         if status == 404 and "rganization not found" in said:
             raise self.error("organisation %s does not exist, or %s is no member of it" % (self.org_id, self.who))
         if status == 404 and isinstance(answer.data, dict) and said != "Not found":
-            return None
+            if may_miss:
+                return None
+            raise self.error("status 404: %s" % (said or "no reason given"))
         if status == 404:
             raise self.error("has no such API: is this the base URL of a Grafana, version 9 or newer?")
         if status == 400 and "HTTP request to an HTTPS server" in answer.text:

@@ -68,6 +68,28 @@ def unwrap(document, origin):
     return document
 
 
+def is_v2(dashboard):
+    """Whether it has the layout of schema v2, which this server could not give in the classic one."""
+    return isinstance(dashboard.get("elements"), dict) and "panels" not in dashboard
+
+
+def from_resource(resource, uid):
+    """A Kubernetes-style dashboard as the older API would give it; without `panels` where it could not be converted."""
+    metadata, spec = resource.get("metadata") or {}, resource.get("spec")
+    notes = metadata.get("annotations") or {}
+    if not isinstance(spec, dict) or not spec:
+        spec = {"title": uid, "elements": {}}
+    meta = {
+        "apiVersion": "v2",
+        "folderUid": notes.get("grafana.app/folder") or "",
+        "provisioned": bool(notes.get("grafana.app/managedBy")),
+        "updated": notes.get("grafana.app/updatedTimestamp") or metadata.get("creationTimestamp"),
+        "url": "/d/" + uid,
+        "version": metadata.get("generation"),
+    }
+    return {"dashboard": dict(spec, uid=uid, version=metadata.get("generation")), "meta": meta}
+
+
 # --- inputs --------------------------------------------------------------------------------------------------------
 
 
@@ -249,6 +271,9 @@ def summary(dashboard, folder):
 # as the display options of another panel type, may only hold values that the old form held or that are Grafana's
 # defaults: any other value is somebody's. An option of a migrated panel that was only switched on or off escapes this.
 
+# Grafana 13 stores what is saved in schema v2 and converts it back for this API. That numbers rows anew, closes gaps
+# between panels, names the data source of every query, and loses what neither schema knows.
+
 # Panel types, and what a migration turns them into.
 MIGRATED_TYPES = {
     "singlestat": {"stat", "gauge"},
@@ -262,38 +287,64 @@ MIGRATED_TYPES = {
 
 # What Grafana writes by itself when it migrates or saves, by key: its defaults.
 DEFAULTS = {
+    "align": {"auto"},
+    "alignValue": {"left"},
+    "auto_count": {30},
+    "auto_min": {"10s"},
     "axisColorMode": {"text"},
     "axisPlacement": {"auto"},
     "barAlignment": {0},
     "barWidthFactor": {0.6},
     "calcs": {"lastNotNull"},
+    "cellHeight": {"sm"},
     "color": {"green", "red"},
     "colorMode": {"none", "value"},
-    "displayMode": {"list"},
+    "displayMode": {"gradient", "list"},
     "drawStyle": {"line"},
     "editable": {True},
-    "fillOpacity": {0},
+    "enable": {True},
+    "fillOpacity": {0, 70},
+    "from": {"now-6h"},
     "gradientMode": {"none"},
     "graphMode": {"area", "none"},
     "group": {"A"},
+    "icon": {"external link"},
     "id": {"byName", "byRegexp", "color", "unit", "custom.axisPlacement", "custom.lineWidth", "custom.fillOpacity"},
     "justifyMode": {"auto"},
+    "language": {"plaintext"},
     "lineInterpolation": {"linear"},
     "lineWidth": {1},
     "match": {"null"},
-    "mode": {"absolute", "fixed", "none", "off", "palette-classic", "thresholds"},
+    "maxVizHeight": {300},
+    "mergeValues": {True},
+    "minVizHeight": {16, 75},
+    "minVizWidth": {8, 75},
+    "mode": {"absolute", "fixed", "markdown", "none", "off", "palette-classic", "thresholds"},
+    "namePlacement": {"auto"},
     "orientation": {"auto", "horizontal"},
     "percentChangeColorMode": {"standard"},
+    "pieType": {"pie"},
     "placement": {"bottom"},
     "pointSize": {5},
+    "reducer": {"sum"},
     "regexApplyTo": {"value"},
+    "rowHeight": {0.9},
+    "showHeader": {True},
     "showLegend": {True},
     "showPoints": {"auto", "never"},
+    "showThresholdMarkers": {True},
+    "showUnfilled": {True},
+    "showValue": {"auto"},
+    "sizing": {"auto"},
     "sort": {"none"},
     "textMode": {"auto"},
-    "type": {"linear", "special"},
+    "timezone": {"browser"},
+    "to": {"now"},
+    "tooltip": {True},  # of what is hidden from the graph as well
+    "type": {"auto", "linear", "special"},
     "unit": {"none", "short"},
     "value": {80},  # the second of the two thresholds that a panel without any gets
+    "valueMode": {"color"},
     "wideLayout": {True},
 }
 
@@ -317,11 +368,27 @@ TARGET_DEFAULTS = {"editorMode", "range", "instant", "exemplar", "useBackend", "
 
 # Left out when it saves, where they say no more than that nothing is switched on.
 DROPPED_AT_ZERO = {"hide", "sort", "multi", "includeAll", "skipUrlSync", "transparent", "collapsed", "graphTooltip"}
+DROPPED_AT_ZERO |= {"refresh", "enable", "auto", "auto_count"}
+
+# What both schemas have. Anything else at these places is lost when it goes through schema v2, edited or not.
+TOP_LEVEL = {"title", "description", "tags", "timezone", "editable", "graphTooltip", "time", "refresh", "links"}
+LINK_KEYS = ("title", "url", "targetBlank")
 
 KEPT_BY_MIGRATION = ("title", "description", "transparent", "repeat", "repeatDirection", "interval", "timeFrom")
 KEPT_BY_MIGRATION += ("timeShift", "maxDataPoints", "transformations", "libraryPanel", "cacheTimeout")
-VARIABLE_KEYS = ("type", "label", "query", "regex", "multi", "includeAll", "allValue", "hide", "sort", "refresh")
-VARIABLE_KEYS += ("current", "description", "datasource", "auto", "auto_count", "auto_min")
+KEPT_BY_MIGRATION += ("maxPerRow", "hideTimeOverride", "queryCachingTTL")
+IN_BOTH_SCHEMAS = set(KEPT_BY_MIGRATION) | {
+    "type",
+    "targets",
+    "links",
+    "options",
+    "fieldConfig",
+    "datasource",
+    "gridPos",
+}
+VARIABLE_KEYS = ("type", "label", "query", "regex", "multi", "includeAll", "allValue", "hide", "sort")
+VARIABLE_KEYS += ("description", "datasource", "auto", "auto_count", "auto_min")
+MIXED = "-- Mixed --"
 
 
 def last_key(path):
@@ -396,6 +463,8 @@ def unexplained(ours, theirs, path):
 def top_level_edits(ours, theirs):
     for key in sorted((set(ours) | set(theirs)) - IGNORED - {"panels", "rows", "templating", "annotations"}):
         old, new = ours.get(key), theirs.get(key)
+        if key not in TOP_LEVEL and key not in theirs:
+            continue
         if key == "tags":
             old, new = sorted(old or []), sorted(new or [])
         yield from unexplained({key: old}, {key: new}, "")
@@ -409,61 +478,137 @@ def listed(dashboard, key):
     return [entry for entry in entries or [] if isinstance(entry, dict) and not entry.get("builtIn")]
 
 
-def variable_edits(ours, theirs):
-    def view(dashboard):
-        found = {}
-        for entry in listed(dashboard, "templating"):
-            kept = {key: entry.get(key) for key in VARIABLE_KEYS}
-            if isinstance(kept["query"], dict):  # newer schemas wrap it
-                kept["query"] = kept["query"].get("query")
-            found[entry.get("name")] = kept
-        return found
+def variable_view(entry):
+    """What a template variable is, apart from what its type makes of it and who looked last."""
+    kept = {key: entry.get(key) for key in VARIABLE_KEYS}
+    if isinstance(kept["query"], dict):  # newer schemas wrap it
+        kept["query"] = kept["query"].get("query")
+    kept["current"] = (entry.get("current") or {}).get("value") if isinstance(entry.get("current"), dict) else None
+    if kept["type"] == "query":  # never is no choice any more
+        kept["refresh"] = 2 if entry.get("refresh") == 2 else 1
+    if kept["type"] == "constant":
+        kept["hide"] = None
+    return kept
 
-    yield from unexplained(view(ours), view(theirs), "templating")
+
+def variable_edits(ours, theirs):
+    before, after = (
+        {one.get("name"): variable_view(one) for one in listed(each, "templating")} for each in (ours, theirs)
+    )
+    for name in set(before) & set(after):
+        if not datasource_uid(before[name]["datasource"]):  # the server puts in what it takes for the default
+            after[name]["datasource"] = before[name]["datasource"] = None
+    yield from unexplained(before, after, "templating")
 
 
 def by_name(old, new):
     """Two lists of panels as dictionaries, by what tells the panels of both apart."""
-    for key in ("id", "title"):
+    rows = all(panel.get("type") == "row" for panel in old + new)
+    for key in ("title",) if rows else ("id", "title"):
         pairs = [{panel.get(key): panel for panel in panels} for panels in (old, new)]
         if None not in pairs[0] and len(pairs[0]) == len(old) and len(pairs[1]) == len(new):
             return pairs
     return [dict(enumerate(panels)) for panels in (old, new)]
 
 
-def panel_edits(ours, theirs):
-    before, after = by_name(*(list(flat_panels(each)) for each in (ours, theirs)))
-    same_schema = ours.get("schemaVersion") == theirs.get("schemaVersion")
+def layout(dashboard):
+    """(panels, rows, where each panel stands): its row, and how many rows of the grid are above it."""
+    everything = list(flat_panels(dashboard))
+    panels = [panel for panel in everything if panel.get("type") != "row"]
+    rows = [panel for panel in everything if panel.get("type") == "row"]
+    heights = sorted({grid(panel, "y") for panel in panels})
+    places, row = {id(panel): (None, heights.index(grid(panel, "y"))) for panel in panels}, None
+    listed_panels = [panel for panel in dashboard.get("panels") or [] if isinstance(panel, dict)]
+    for panel in sorted(listed_panels, key=lambda panel: grid(panel, "y")):
+        if panel.get("type") == "row":
+            row = panel.get("title")
+        for one in [panel, *flat_panels(panel)]:
+            if id(one) in places:
+                places[id(one)] = (row, places[id(one)][1])
+    return panels, rows, places
+
+
+def grid(panel, key):
+    value = (panel.get("gridPos") or {}).get(key) if isinstance(panel.get("gridPos"), dict) else None
+    return value if isinstance(value, (int, float)) else 0
+
+
+def pairs_of(old, new, what):
+    """(path, one, other) of panels that both have; those that only one has come with Missing."""
+    before, after = by_name(old, new)
     for name in sorted(set(before) | set(after), key=str):
         one, other = before.get(name), after.get(name)
-        path = "panels[%s]" % ((one or other).get("title") or name)
-        if one is None or other is None:
-            yield path, Missing if one is None else one, Missing if other is None else other
+        yield "%s[%s]" % (what, (one or other).get("title") or name), one or Missing, other or Missing
+
+
+def panel_edits(ours, theirs):
+    (old, old_rows, stood), (new, new_rows, stands) = layout(ours), layout(theirs)
+    schemas = [one.get("schemaVersion") for one in (ours, theirs)]
+    # Since 39 no migration has touched an option that a dashboard of ours could have.
+    same_schema = schemas[0] == schemas[1] or all(isinstance(one, int) and one >= 39 for one in schemas)
+    for path, one, other in pairs_of(old_rows, new_rows, "rows"):
+        if one is Missing or other is Missing:
+            yield path, one, other
+        else:
+            views = [{key: row.get(key) for key in ("title", "collapsed", "repeat")} for row in (one, other)]
+            yield from unexplained(*views, path)
+    for path, one, other in pairs_of(old, new, "panels"):
+        if one is Missing or other is Missing:
+            yield path, one, other
             continue
+        (row, above), (its_row, above_it) = stood[id(one)], stands[id(other)]
+        if row != its_row:
+            yield path + ".row", row, its_row
+        elif above == above_it and one.get("gridPos"):
+            other = dict(other, gridPos=dict(other.get("gridPos") or {}, y=grid(one, "y")))
         if same_schema and one.get("type") == other.get("type"):
-            found = unexplained(comparable(one), comparable(other), path)
+            found = same_panel_edits(one, other, path)
         else:
             found = migrated_panel_edits(one, other, path)
         yield from found
 
 
 def comparable(panel):
-    """A panel whose targets name their data source only where it is another than the panel's."""
+    """A panel whose queries all name their data source, and nothing that is only there for the server."""
     source = datasource_uid(panel.get("datasource"))
     kept = {key: value for key, value in panel.items() if key not in ("panels", "pluginVersion")}
     targets = []
     for target in panel.get("targets") or []:
-        if isinstance(target, dict) and datasource_uid(target.get("datasource")) in (source, None):
-            target = {key: value for key, value in target.items() if key != "datasource"}
+        if isinstance(target, dict):
+            own = datasource_uid(target.get("datasource")) or (source if source != MIXED else None)
+            target = dict({key: value for key, value in target.items() if key != "datasource"}, datasource=own)
         targets.append(target)
     kept["targets"] = targets
+    links = panel.get("links")
+    if isinstance(links, list):
+        kept["links"] = [{key: link.get(key) for key in LINK_KEYS} for link in links if isinstance(link, dict)]
     return kept
+
+
+def comparable_pair(ours, theirs):
+    one, other = comparable(ours), comparable(theirs)
+    if not datasource_uid(one.get("datasource")) or not datasource_uid(other.get("datasource")):
+        one["datasource"] = other["datasource"] = None  # what counts is that of the queries
+    named = {target.get("refId"): target for target in one["targets"] if isinstance(target, dict)}
+    for target in other["targets"]:
+        old = named.get(target.get("refId")) if isinstance(target, dict) else None
+        if old and not old["datasource"]:  # the server puts in what it takes for the default
+            target["datasource"] = None
+    return one, other
+
+
+def same_panel_edits(ours, theirs, path):
+    one, other = comparable_pair(ours, theirs)
+    if ours.get("type") not in MIGRATED_TYPES:  # those keep their options here
+        for key in set(one) - set(other) - IN_BOTH_SCHEMAS:
+            del one[key]
+    return unexplained(one, other, path)
 
 
 def migrated_panel_edits(ours, theirs, path):
     if theirs.get("type") != ours.get("type") and theirs.get("type") not in MIGRATED_TYPES.get(ours.get("type"), ()):
         yield path + ".type", ours.get("type"), theirs.get("type")
-    one, other = comparable(ours), comparable(theirs)
+    one, other = comparable_pair(ours, theirs)
     for key in KEPT_BY_MIGRATION + ("targets", "links"):
         for found in unexplained({key: one.get(key)}, {key: other.get(key)}, path):
             if found[1] is Missing and found[0].rsplit(".", 1)[-1] in TARGET_DEFAULTS:

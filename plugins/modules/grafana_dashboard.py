@@ -245,6 +245,7 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import _grafan
 ROOT_TITLES = ("General", "")
 HISTORY = 10  # versions to look through; each comes with its whole content
 SHOWN_EDITS = 5
+CONFLICTS = (409, 412)  # Grafana 13 says the one, all before it the other
 
 
 class Source:
@@ -384,7 +385,7 @@ class Folders:
 
     def adopt(self, uid, title, parent, answer, only_this_uid):
         """Grafana did not make it. Fine if somebody else just did."""
-        folder = self.read(uid) if answer.status == 412 else None
+        folder = self.read(uid)
         if folder and folder["title"] == title:
             return uid
         if folder:
@@ -417,12 +418,31 @@ class Dashboard:
         self.path = "/api/dashboards/uid/" + self.uid
 
     def read(self):
-        found = self.client.get(self.path)
+        found = self.client.request("GET", self.path, accept=(406,))
+        if isinstance(found, grafana.Answer):
+            found = self.read_v2(found)
         if found is not None and not isinstance(found.get("dashboard"), dict):
             raise self.client.error("answers without a dashboard: is this the base URL of Grafana?")
         if found is not None:
             found.setdefault("meta", {})
         return found
+
+    def read_v2(self, refusal):
+        """What somebody saved as a dashboard of schema v2 some versions from 12.1 on refuse here, and name a place."""
+        place = re.search(r"/apis/dashboard\.grafana\.app/[^/\s]+(/namespaces/[^/\s]+/dashboards/)", refusal.message)
+        if not place:
+            self.client.judge(refusal)
+        path = "/apis/dashboard.grafana.app/v1beta1%s%s" % (place.group(1), self.uid)
+        resource = self.client.get(path)
+        return resource and model.from_resource(resource, self.uid)
+
+    def look(self):
+        """The dashboard there is. Never the one of another organisation."""
+        current = self.read()
+        # Servers that say this much refuse a token for another organisation by themselves.
+        if current is None or "apiVersion" not in current["meta"]:
+            self.client.check_org()
+        return current
 
     def describe(self, current):
         meta = current["meta"]
@@ -501,6 +521,10 @@ class Dashboard:
 
     def classify(self, there, wanted):
         """(kind, edits): how the stored dashboard came to differ. Kinds as in RETURN; "ours" when only we stored it."""
+        if model.is_v2(there):
+            return "edited", [
+                ("saved in schema v2, of which this version of Grafana shows no classic form", None, None)
+            ]
         same = model.equal(model.bare(there), wanted)
         stored, digest, known = self.last_stored(there.get("version"))
         untouched = stored["version"] == there.get("version") if stored else not known and there.get("version") == 1
@@ -551,8 +575,7 @@ class Dashboard:
         wanted = model.prepare(dashboard, self.uid, self.params["inputs"], self.params["overrides"], source.tag)
         if dashboard.get("__elements"):
             self.module.warn("%s comes with library panels, which are not stored: make them first" % origin)
-        self.client.check_org()
-        current = self.read()
+        current = self.look()
         if current is None:
             self.store(None, wanted, self.wanted_folder(None))
             return
@@ -583,6 +606,8 @@ class Dashboard:
     @staticmethod
     def diff(there, wanted):
         there = model.bare(there)
+        if model.is_v2(there):
+            return {"before": {"schema": "v2"}, "after": model.summary(wanted, "")}
         if there.get("schemaVersion") == wanted.get("schemaVersion"):
             return model.as_diff(model.differences(there, wanted))
         # Between schemas everything differs; only what a migration does not explain is worth reading.
@@ -615,7 +640,7 @@ class Dashboard:
 
         body = {"dashboard": dict(wanted, id=None, version=version), "folderUid": folder, "overwrite": False}
         body["message"] = model.mark(self.params["commit_message"], wanted, version + 1)
-        answer, ours = self.client.create("/api/dashboards/db", body, landed, accept=(412,)), True
+        answer, ours = self.client.create("/api/dashboards/db", body, landed, accept=CONFLICTS), True
         if isinstance(answer, grafana.Answer):
             answer, ours = self.settle(answer, body, wanted, folder)
         if answer.get("uid") != self.uid:
@@ -637,7 +662,7 @@ class Dashboard:
         return {"uid": self.uid, "version": version, "url": found["meta"].get("url")}
 
     def settle(self, refusal, body, wanted, folder):
-        """(answer, did we store it) after a 412: somebody else was faster, or has the title."""
+        """(answer, did we store it) after a refusal: somebody else was faster, or has the title."""
         status = refusal.data.get("status") if isinstance(refusal.data, dict) else None
         if status == "name-exists":
             self.make_way(wanted, folder)
@@ -651,17 +676,17 @@ class Dashboard:
                 raise self.client.error(
                     "refuses version %d of this dashboard, because version %s is there, stored by %s (%s): run again,"
                     " or set overwrite"
-                    % (body["dashboard"]["version"] + 1, version, by, refusal.message or "status 412")
+                    % (body["dashboard"]["version"] + 1, version, by, refusal.message or "status %d" % refusal.status)
                 )
             body = dict(body, overwrite=True)
             body["message"] = model.mark(
                 self.params["commit_message"], wanted, (found["dashboard"].get("version") or 0) + 1
             )
         again = self.client.create(
-            "/api/dashboards/db", body, lambda: self.stored_as_wanted(wanted, folder), accept=(412,)
+            "/api/dashboards/db", body, lambda: self.stored_as_wanted(wanted, folder), accept=CONFLICTS
         )
         if isinstance(again, grafana.Answer):
-            raise self.client.error("refuses to store it (status 412): %s" % again.message)
+            raise self.client.error("refuses to store it (status %d): %s" % (again.status, again.message))
         return again, True
 
     def make_way(self, wanted, folder):
@@ -680,8 +705,7 @@ class Dashboard:
 
     def absent(self):
         self.set_uid(self.params["uid"])
-        self.client.check_org()
-        current = self.read()
+        current = self.look()
         if current is None:
             return
         if current["meta"].get("provisioned"):

@@ -77,6 +77,7 @@ options:
     description:
       - Settings of the plugin, C(jsonData) in Grafana's API. When given it is the whole of them, so that other keys are
         removed. Left alone unless this is set.
+      - Every viewer can read it, so what is called like a secret or holds one is refused.
     type: dict
   secure_json_data:
     description:
@@ -210,6 +211,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.redisops.monitoring.plugins.module_utils import _grafana as grafana
+from ansible_collections.redisops.monitoring.plugins.module_utils._grafana_dashboard import equal
 
 # Of what a read gives, all but these may be sent back in an update.
 READ_ONLY = {
@@ -245,8 +247,19 @@ PROBES = {
     "loki": "loki/api/v1/labels",
 }
 
+# What runs in the browser only, so that no version of Grafana has a check for it.
+UNCHECKED = ("alertmanager",)
+
 REFUSED = re.compile(r"\b40[13]\b|unauthori[sz]ed|forbidden|authentication|access denied|permission denied", re.I)
 BAD_CERTIFICATE = re.compile(r"x509|tls: |certificate|private key", re.I)
+# How Grafana says that the plugin cannot be asked, in the order of versions.
+NO_CHECK = re.compile(r"plugin (?:is )?unavailable|not (?:found|implemented|registered)|no health check", re.I)
+
+# Names that plugins give to secrets. What json_data holds every viewer can read.
+SECRET_NAMES = re.compile(
+    r"(?:password|passphrase|secret|token|apikey|api_key|(?:secret|access|private|client)_?key|httpheadervalue[0-9]+)\Z",
+    re.I,
+)
 CERTIFICATE_KEYS = ("tlsCACert", "tlsClientCert", "tlsClientKey")
 
 
@@ -277,6 +290,7 @@ class Datasource:
         grafana.refuse_credentials(module, "ds_url")
         self.path = "/api/datasources/uid/" + self.uid
         self.secrets = self.read_secrets()
+        self.refuse_secrets()
         self.result = {"changed": False, "uid": self.uid}
 
     def read_secrets(self):
@@ -298,6 +312,28 @@ class Datasource:
                 ) from exc
             self.module.no_log_values.update((secrets[key], secrets[key].strip()))
         return secrets
+
+    def refuse_secrets(self):
+        """A secret that went to the wrong option would be stored and shown in clear, in the diff as well."""
+        long_ones = [value for value in self.secrets.values() if len(value) >= 8]
+        found = []
+
+        def look(node, path):
+            for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+                where = "%s.%s" % (path, key)
+                if isinstance(value, (dict, list)):
+                    look(value, where)
+                    continue
+                named = SECRET_NAMES.search(str(key))
+                if isinstance(value, str) and value and (named or any(one in value for one in long_ones)):
+                    self.module.no_log_values.add(value)
+                    found.append(where)
+
+        look(self.params["json_data"] or {}, "json_data")
+        if found:
+            raise grafana.GrafanaError(
+                "%s looks like a secret, and every viewer could read it: give it in secure_json_data" % ", ".join(found)
+            )
 
     # -- what is there
 
@@ -364,20 +400,26 @@ class Datasource:
 
     def health(self, only_probe=False):
         """Asks once. `only_probe` spares a request: straight through the proxy, where that says enough."""
-        if only_probe and self.kind in PROBES:
-            health = self.probe()
+        probed = None
+        if self.kind in PROBES and (only_probe or self.old or self.kind in UNCHECKED):
+            probed = self.probe()
             # Why it cannot reach a server the proxy does not say, and it may be a certificate that is a secret here.
-            if health.works or not any(self.secrets.get(key) for key in CERTIFICATE_KEYS):
-                return health
+            certificates = any(self.secrets.get(key) for key in CERTIFICATE_KEYS)
+            if probed.works or self.kind in UNCHECKED or only_probe and not certificates:
+                return probed
         answer = self.client.ask("GET", self.path + "/health", tries=False)
         body = answer.data if isinstance(answer.data, dict) else {}
         if "status" in body and answer.status in (200, 400):
             return Health(body["status"] == "OK", body.get("message", ""))
         if answer.status in (401, 403):
             self.client.judge(answer)
-        if answer.status in (404, 500, 503) and body.get("message") in ("Not found", "Plugin unavailable"):
-            return self.probe()
-        return Health(False, answer.message or "status %d" % answer.status)
+        said = answer.message or "status %d" % answer.status
+        if answer.status in (404, 501) or answer.status >= 500 and NO_CHECK.search(said):
+            return probed or self.probe()
+        if answer.status >= 500 and self.kind in PROBES:
+            probed = probed or self.probe()
+            return probed if probed.works else Health(False, "%s; %s" % (said, probed.message))
+        return Health(False, said)
 
     def probe(self):
         path = PROBES.get(self.kind)
@@ -423,6 +465,7 @@ class Datasource:
         current = self.read()
         body = self.desired(current)
         self.kind, self.json_data = body["type"], body.get("jsonData") or {}
+        self.old = bool(current) and "apiVersion" not in current
         different = self.differences(body, current)
         health = None
         everything = bool(not current or different or self.params["update_secrets"])
@@ -457,7 +500,8 @@ class Datasource:
     @staticmethod
     def differences(body, current):
         """Names of the options whose values differ. What is empty may also be missing."""
-        names = [key for key in body if key != "uid" and (body[key] or None) != ((current or {}).get(key) or None)]
+        current = current or {}
+        names = [key for key in body if key != "uid" and not equal(body[key] or None, current.get(key) or None)]
         return [FIELDS.get(key, key) for key in names]
 
     def write(self, current, body, sent):

@@ -145,6 +145,11 @@ def test_no_secret_in_failures(world):
     bad = {
         "a password in the URL of the server": ({"ds_url": "http://u:{{ url }}@prometheus"}, "holds a user name"),
         "a password in the URL of Grafana": ({"url": "https://u:{{ url }}@grafana"}, "holds a user name"),
+        "a password with a slash": ({"ds_url": "https://u:{{ url }}/x@prometheus"}, "holds a user name"),
+        "a password with an at sign": ({"ds_url": "https://u:a@{{ url }}@prometheus"}, "holds a user name"),
+        "a secret in json_data": ({"json_data": {"password": "{{ url }}"}}, "json_data.password looks like a secret"),
+        "a secret_json_data in json_data": ({"json_data": {"x": "a {{ header }}"}}, "json_data.x looks like a secret"),
+        "a key that is none": ({"client_cert": "{{ playbook_dir }}/dashboard.json"}, "not in PEM format"),
         "nobody there": ({"url": "https://127.0.0.1:1"}, "connection was refused"),
         "another CA": ({"ca_path": "/etc/ssl/certs/ca-certificates.crt"}, "not trusted"),
         "a bad uid": ({"uid": "a b"}, "1 to 40 of the characters"),

@@ -133,6 +133,16 @@ def test_tls(tmp_path, pki):
         assert "ca_path" in text
         assert "not trusted" in error(running.url)
         assert "no file /nonexistent" in error(running.url, ca_path="/nonexistent")
+        assert "no file /nonexistent (client_key)" in error(
+            running.url, client_cert=pki.ca(), client_key="/nonexistent"
+        )
+        assert "not in PEM format" in error(running.url, ca_path=__file__)
+        assert "not in PEM format" in error(running.url, client_cert=__file__)
+        certificate, other_key = pki.issue("me", usage="client")[0], pki.issue("other", usage="client")[1]
+        assert "is not the key of client_cert" in error(running.url, client_cert=certificate, client_key=other_key)
+        locked = tmp_path / "locked.key"
+        locked.write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+        assert "has a passphrase" in error(running.url, client_cert=certificate, client_key=str(locked))
         assert "use https://" in error(running.url.replace("https", "http"))
     with Running(tmp_path / "name", tls=pki.issue("elsewhere", sans=["elsewhere.example"])) as running:
         assert "use a name that the certificate is for" in error(running.url, ca_path=pki.ca())

@@ -356,3 +356,131 @@ def test_an_edit_of_a_really_saved_11835_is_found(apply):
     ours, theirs = real_pair()
     apply(theirs)
     assert len(edit_paths(ours, theirs)) == 1
+
+
+# --- through schema v2 and back, as Grafana 13 does with what is saved in its web interface ---
+
+PANEL_KEYS = ("id", "title", "type", "description", "options", "fieldConfig", "transformations", "transparent", "links")
+PANEL_KEYS += ("maxDataPoints", "interval", "timeFrom", "timeShift", "cacheTimeout", "hideTimeOverride", "repeat")
+
+
+def through_v2(dashboard):
+    """What the older API gives of a dashboard of schema 42 that went through v2, by the converters' sources."""
+    whole = copy.deepcopy(dashboard)
+    kept = {key: whole[key] for key in ("title", "description", "editable", "links") if whole.get(key) is not None}
+    kept.update(uid=whole["uid"], schemaVersion=42, preload=False, graphTooltip=whole.get("graphTooltip", 0))
+    kept.update(refresh=whole.get("refresh") or "", timezone=whole.get("timezone", ""), fiscalYearStartMonth=0)
+    kept["time"] = whole.get("time") or {"from": "now-6h", "to": "now"}
+    kept.setdefault("editable", True)
+    if whole.get("tags"):
+        kept["tags"] = whole["tags"]
+    panels, lowest, offset, number = [], 0, 0, 1 + max(panel.get("id", 0) for panel in model.flat_panels(whole))
+    for panel in whole["panels"]:
+        if panel["type"] == "row":
+            row = {"type": "row", "id": number, "title": panel["title"], "collapsed": panel.get("collapsed", False)}
+            row["gridPos"] = {"x": 0, "y": lowest, "w": 24, "h": 1}
+            offset, number, lowest = lowest - panel["gridPos"]["y"], number + 1, lowest + 1
+            if row["collapsed"]:
+                row["panels"] = [panel_through_v2(one, offset) for one in panel["panels"]]
+            panels.append(row)
+        else:
+            panels.append(panel_through_v2(panel, offset))
+            lowest = max(lowest, panels[-1]["gridPos"]["y"] + panels[-1]["gridPos"]["h"])
+    kept["panels"] = panels
+    kept["templating"] = {"list": [variable_through_v2(one) for one in whole["templating"]["list"]]}
+    kept["annotations"] = {"list": [dict(one, builtIn=1) for one in whole["annotations"]["list"]]}
+    return dict(kept, version=2, id=7)
+
+
+def panel_through_v2(panel, offset):
+    kept = {key: panel[key] for key in PANEL_KEYS if panel.get(key) not in (None, [])}
+    kept["gridPos"] = dict(panel["gridPos"], y=panel["gridPos"]["y"] + offset)
+    kept["pluginVersion"] = panel.get("pluginVersion", "")
+    kept["targets"] = []
+    for target in panel.get("targets") or []:
+        source = target.get("datasource") or panel.get("datasource")
+        kept["targets"].append(dict({key: one for key, one in target.items() if key != "hide"}, datasource=source))
+        kept["datasource"] = source
+    kept["links"] = [
+        {key: link[key] for key in ("title", "url", "targetBlank") if key in link} for link in panel.get("links") or []
+    ]
+    return kept
+
+
+def variable_through_v2(one):
+    kept = dict(one, hide=one.get("hide") or 0, skipUrlSync=False, options=[], allowCustomValue=True)
+    current = one.get("current") or {}
+    kept["current"] = {"text": current.get("text", ""), "value": current.get("value", "")}
+    if one["type"] == "constant":
+        kept["hide"] = 2
+    if one["type"] in ("query", "datasource"):
+        kept.update(refresh=one.get("refresh") or 1, regex=one.get("regex") or "", multi=bool(one.get("multi")))
+        kept["includeAll"] = bool(one.get("includeAll"))
+    if one["type"] == "query":
+        kept.setdefault("datasource", {"type": "prometheus"})
+        kept["sort"] = one.get("sort") or 0
+    return kept
+
+
+OURS = sorted((ROOT / "roles" / "grafana" / "files" / "dashboards").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_our_dashboards_through_schema_v2_are_no_edit(path):
+    ours = model.prepare(json.loads(path.read_text()), path.stem, {})
+    theirs = through_v2(ours)
+    assert not model.equal(model.bare(theirs), ours)
+    assert edit_paths(ours, theirs) == []
+
+
+def test_a_migrated_dashboard_through_schema_v2_is_no_edit():
+    ours = prepared()
+    theirs = through_v2(migrated(ours))
+    assert edit_paths(ours, theirs) == []
+
+
+def test_11835_through_schema_v2_is_no_edit():
+    ours, theirs = real_pair()
+    assert edit_paths(ours, through_v2(theirs)) == []
+
+
+V2_EDITS = {
+    "query": (lambda one: one["panels"][1]["targets"][0].update(expr="other"), "targets[A].expr"),
+    "data source": (lambda one: one["panels"][1]["targets"][0].update(datasource={"uid": "x"}), "datasource"),
+    "title": (lambda one: one["panels"][1].update(title="Mine"), "title"),
+    "width": (lambda one: one["panels"][1]["gridPos"].update(w=3), "gridPos.w"),
+    "row": (lambda one: one["panels"][0].update(title="Mine"), "rows[Mine]"),
+    "folded row": (lambda one: one["panels"][0].update(collapsed=True), "collapsed"),
+    "panel gone": (lambda one: one["panels"].pop(2), "panels["),
+    "panel to the bottom": (lambda one: one["panels"][1]["gridPos"].update(y=500), "].row"),
+    "switch": (lambda one: one["panels"][1]["options"].update(wideLayout=False), "wideLayout"),
+    "option gone": (lambda one: one["panels"][1]["options"].pop("colorMode"), "colorMode"),
+    "unit": (lambda one: one["panels"][1]["fieldConfig"]["defaults"].update(unit="bytes"), "unit"),
+    "variable": (lambda one: one["templating"]["list"][1].update(multi=False), "multi"),
+    "chosen value": (lambda one: one["templating"]["list"][1]["current"].update(value=["prod"]), "current"),
+    "time": (lambda one: one["time"].update({"from": "now-2d"}), "time.from"),
+    "tags": (lambda one: one.update(tags=["x"]), "tags"),
+    "refresh": (lambda one: one.update(refresh="1s"), "refresh"),
+}
+
+
+@pytest.mark.parametrize("apply, place", V2_EDITS.values(), ids=V2_EDITS)
+def test_an_edit_is_found_after_schema_v2(apply, place):
+    ours = model.prepare(json.loads(OURS[0].read_text()), "mine", {})
+    theirs = through_v2(ours)
+    apply(theirs)
+    found = edit_paths(ours, theirs)
+    assert found and any(place in one for one in found), found
+
+
+def test_a_resource_of_the_newer_api():
+    notes = {"grafana.app/folder": "f", "grafana.app/updatedTimestamp": "2026-11-27T10:00:00Z"}
+    resource = {
+        "metadata": {"name": "mine", "generation": 3, "annotations": notes},
+        "spec": {"title": "x", "panels": []},
+    }
+    found = model.from_resource(resource, "mine")
+    assert found["dashboard"] == {"title": "x", "panels": [], "uid": "mine", "version": 3}
+    assert (found["meta"]["folderUid"], found["meta"]["version"], found["meta"]["provisioned"]) == ("f", 3, False)
+    assert not model.is_v2(found["dashboard"])
+    assert model.is_v2(model.from_resource(dict(resource, spec=None), "mine")["dashboard"])

@@ -556,6 +556,57 @@ def test_a_server_that_migrates_what_it_stores(server, dashboard, monkeypatch):
     assert dashboard(server, **options)["version"] == 5
 
 
+def save_as_v2(server, monkeypatch, convertible=True, change=None):
+    """A save in the web interface where that stores schema v2: from then on the older API refuses to show it."""
+    import grafana_standin
+
+    save_in_the_ui(server, change)
+    place = "/apis/dashboard.grafana.app/v2beta1/namespaces/default/dashboards/mine"
+    text = "dashboard api version not supported, use %s instead" % place
+    doc = server.grafana.dashboard(1, "mine")
+    whole, version = grafana_standin.k8s_view, doc["version"]
+
+    def refuse(method, path):
+        stored_as_v2 = server.grafana.dashboard(1, "mine")["version"] == version
+        if method == "GET" and path == "/api/dashboards/uid/mine" and stored_as_v2:
+            return {"answer": (406, {"message": text})}
+        return None
+
+    def view(grafana, one, api):
+        return dict(whole(grafana, one, api), **({} if convertible else {"spec": None}))
+
+    server.grafana.faults.append(refuse)
+    monkeypatch.setattr(grafana_standin, "k8s_view", view)
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_save_as_schema_v2(newest, dashboard, monkeypatch, edited):
+    options = {"uid": "mine", "inputs": INPUTS, "definition": samples.exported(), "folder": "Redis"}
+    dashboard(newest, **options)
+    save_as_v2(newest, monkeypatch, change=(lambda spec: spec.update(title="By hand")) if edited else None)
+    result = dashboard(newest, on_drift="keep", **options)
+    assert not result["changed"]
+    assert result["drift"]["kind"] == ("edited" if edited else "saved_from_ui")
+    assert result["version"] == 2
+    if edited:
+        assert result["drift"]["edits"] == ["title"]
+        result = dashboard(newest, **options)
+        assert result["changed"] and "edited by hand" in result["msg"]
+        assert stored(newest)["dashboard"]["schemaVersion"] == 21
+        assert not dashboard(newest, **options)["changed"]
+
+
+def test_a_save_as_schema_v2_that_cannot_be_converted(newest, dashboard, monkeypatch):
+    options = {"uid": "mine", "inputs": INPUTS, "definition": samples.exported()}
+    dashboard(newest, **options)
+    save_as_v2(newest, monkeypatch, convertible=False)
+    result = dashboard(newest, on_drift="fail", **options)
+    assert result["failed"] and "schema v2" in result["msg"]
+    assert dashboard(newest, **options)["changed"]
+    assert not dashboard(newest, **options)["changed"]
+    assert dashboard(newest, uid="mine", state="absent")["changed"]
+
+
 def test_a_server_without_a_history(server, dashboard):
     server.fault({"answer": (404, {"message": "gone"})}, "GET", "/versions", times=99)
     dashboard(server, samples.current())
@@ -595,6 +646,34 @@ def test_somebody_stores_another_version_meanwhile(server, dashboard):
     assert dashboard(server, samples.current(title="Slower"), overwrite=True)["changed"]
     assert stored(server)["dashboard"]["title"] == "Slower"
     assert not dashboard(server, samples.current(title="Slower"), on_drift="fail")["changed"]
+
+
+@pytest.fixture
+def thirteen(newest, monkeypatch):
+    """The stand-in with what the source of 13 answers where it differs: 409 for another version."""
+    whole = newest.grafana.save_dashboard
+
+    def saving(caller, body):
+        import grafana_standin
+
+        try:
+            return whole(caller, body)
+        except grafana_standin.Answer as refusal:
+            if refusal.status == 412:
+                text = "Dashboard already exists. Use overwrite flag to update."
+                raise newest.grafana.fail(409, text) from refusal
+            raise
+
+    monkeypatch.setattr(newest.grafana, "save_dashboard", saving)
+    return newest
+
+
+def test_somebody_stores_another_version_meanwhile_on_13(thirteen, dashboard):
+    test_somebody_stores_another_version_meanwhile(thirteen, dashboard)
+
+
+def test_another_run_stores_the_same_meanwhile_on_13(thirteen, dashboard):
+    test_another_run_stores_the_same_meanwhile(thirteen, dashboard)
 
 
 def test_another_run_stores_the_same_meanwhile(server, dashboard):
@@ -646,6 +725,36 @@ def test_provisioned_from_a_file(server, dashboard):
     for options in ({"definition": samples.current(title="Other")}, {"uid": "mine", "state": "absent"}):
         for check in (True, False):
             assert "provisioned from a file" in dashboard(server, check_mode=check, **options)["msg"]
+
+
+def test_a_folder_that_two_runs_make_at_once(server, dashboard):
+    """However this version says that the folder is there: what counts is the folder."""
+    for status, title in ((409, "Folder 1"), (412, "Folder 2"), (400, "Folder 3")):
+        uid = grafana_dashboard.Folders.uid_for("", title)
+        again = {"answer": (status, {"message": "already there"})}
+
+        def first(method, path, uid=uid, title=title):
+            if method == "POST" and path == "/api/folders":
+                server.grafana.faults.remove(first)
+                server.call("POST", "/api/folders", {"uid": uid, "title": title})
+                return again
+            return None
+
+        server.grafana.faults.append(first)
+        assert dashboard(server, samples.current(title=title), uid=uid, folder=title)["folder_uid"] == uid
+
+
+def test_a_write_to_a_place_that_is_none_is_told(newest, dashboard):
+    newest.fault({"answer": (404, {"message": "Folder gone"})}, "POST", "/api/dashboards/db")
+    assert "status 404: Folder gone" in dashboard(newest, samples.current())["msg"]
+
+
+def test_a_token_with_its_organisation_is_two_requests(newest, dashboard):
+    options = {"token": newest.token(), "org_id": 1, "folder": "Redis"}
+    dashboard(newest, samples.current(), **options)
+    newest.requests()
+    assert not dashboard(newest, samples.current(), **options)["changed"]
+    assert len(newest.requests()) == 2
 
 
 # --- bad input ---

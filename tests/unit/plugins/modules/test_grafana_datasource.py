@@ -341,6 +341,42 @@ def test_health_of_an_alertmanager_goes_through_the_proxy(server, datasource):
         assert backend.seen[-1][0] == "/api/v2/status"
 
 
+@pytest.mark.parametrize("secrets", [True, False])
+@pytest.mark.parametrize("kind", ["prometheus", "alertmanager"])
+def test_an_unchanged_one_with_check_health_is_two_requests(server, datasource, kind, secrets):
+    with Backend(password=ONE if secrets else None) as backend:
+        options = wanted(backend, ds_type=kind, json_data={"implementation": "prometheus"}, check_health=True)
+        if not secrets:
+            del options["secure_json_data"], options["basic_auth_user"]
+        datasource(server, **options)
+        server.requests()
+        result = datasource(server, **options)
+        assert (result["changed"], result["health"]["status"]) == (False, "OK")
+        assert len(server.requests()) == 2
+
+
+@pytest.mark.parametrize(
+    "status, body",
+    [
+        (404, {"message": "Not found"}),
+        (404, {"messageId": "plugin.notRegistered", "message": "Plugin not registered"}),
+        (500, {"messageId": "plugin.unavailable", "message": "Plugin unavailable"}),
+        (500, {"message": "Internal server error"}),
+        (501, {"messageId": "plugin.notImplemented", "message": "Method not implemented"}),
+        (503, {"message": "Plugin unavailable"}),
+        (503, "<html>busy</html>"),
+    ],
+)
+def test_without_a_health_check_the_proxy_is_asked(newest, backend, datasource, status, body):
+    newest.fault({"answer": (status, body)}, "GET", "/health", times=9)
+    assert datasource(newest, check_health=True, **wanted(backend))["health"]["status"] == "OK"
+    asked = [path for _method, path in newest.requests()]
+    assert asked[-2:] == ["/api/datasources/uid/prom/health", "/api/datasources/proxy/uid/prom/api/v1/query?query=1"]
+    backend.password = TWO
+    result = datasource(newest, check_health=True, check_health_timeout=0, json_data={})
+    assert result["failed"] and "Authentication to data source failed" in result["msg"]
+
+
 def test_what_cannot_be_asked_is_a_warning(server, datasource):
     result = datasource(server, ds_type="testdata", check_health=True)
     assert result["health"]["status"] == "UNKNOWN"
@@ -370,6 +406,50 @@ def test_grafanas_own_url_may_not_hold_one_either(run_module):
     result = run_module(grafana_datasource, url="http://admin:%s@127.0.0.1:1" % ONE, token="x", uid="prom")
     assert "url_password" in result["msg"]
     assert ONE not in json.dumps(result)
+
+
+@pytest.mark.parametrize("password", [ONE + "/w", ONE + "@x", ONE + "?a", ONE + "#b/c@d", "%40" + ONE])
+def test_a_password_with_odd_characters_in_the_url_is_refused_and_hidden(newest, datasource, password):
+    result = datasource(newest, ds_type="prometheus", ds_url="https://u:%s@prometheus:9090/x" % password)
+    assert "ds_url holds a user name or password" in result["msg"]
+    assert not newest.requests()
+
+
+@pytest.mark.parametrize("url", ["http://p:9090/a@b", "https://[::1]:9090/x?y=a@b", "http://p/a:b@c", "p:9090"])
+def test_an_at_sign_elsewhere_in_the_url_is_none(newest, datasource, url):
+    assert datasource(newest, ds_type="prometheus", ds_url=url)["changed"]
+
+
+@pytest.mark.parametrize(
+    "json_data, place",
+    [
+        ({"basicAuthPassword": TWO}, "basicAuthPassword"),
+        ({"httpHeaderValue1": "Bearer " + TWO}, "httpHeaderValue1"),
+        ({"nested": {"clientSecret": TWO}, "apiKey": TWO}, "json_data.nested.clientSecret, json_data.apiKey"),
+        ({"comment": "the password is " + ONE}, "comment"),
+        ({"list": [{"token": TWO}]}, "json_data.list.0.token"),
+    ],
+)
+def test_a_secret_in_json_data_is_refused_and_hidden(newest, backend, datasource, json_data, place):
+    result = datasource(newest, **wanted(backend, json_data=json_data))
+    assert result["failed"] and "looks like a secret" in result["msg"] and place in result["msg"]
+    assert not newest.requests()
+
+
+def test_settings_that_only_sound_like_secrets(newest, datasource):
+    json_data = {
+        "tlsAuth": True,
+        "oauthPassThru": True,
+        "tokenUri": "https://x",
+        "authType": "keys",
+        "keepCookies": ["token"],
+    }
+    assert datasource(newest, ds_type="prometheus", json_data=dict(json_data, httpHeaderName1="X-Token"))["changed"]
+
+
+@pytest.mark.parametrize("option", ["timeout", "org_id"])
+def test_numbers_that_make_no_sense(newest, datasource, option):
+    assert option + " has to be 1 or more" in datasource(newest, ds_type="prometheus", **{option: 0})["msg"]
 
 
 @pytest.mark.parametrize("uid", ["a b", "a.b", "x" * 41])
@@ -463,6 +543,11 @@ def test_two_runs_that_create_at_once(server, backend, datasource):
     assert results[0]["changed"]
     assert stored(server)["type"] == "prometheus"
     assert query(server) == 200
+
+
+def test_a_write_to_a_place_that_is_none_is_told(newest, datasource):
+    newest.fault({"answer": (404, {"message": "Plugin not found"})}, "POST", "/api/datasources")
+    assert "status 404: Plugin not found" in datasource(newest, ds_type="prometheus")["msg"]
 
 
 def test_server_errors_pass_or_are_told(server, backend, datasource):
