@@ -21,6 +21,7 @@ from ansible.module_utils.urls import open_url
 # Pauses between tries, in seconds. Together about as long as a proxy or a database takes to fail over.
 PAUSES = (0.5, 1.0, 2.0)
 LONGEST_PAUSE = 10.0
+LONGEST_ANSWER = 60.0  # beyond the timeout, which each part of an answer has anew
 UID = re.compile(r"[a-zA-Z0-9_-]{1,40}\Z")
 
 
@@ -213,10 +214,11 @@ def fetch(method, url, timeout, body=None, headers=None, ca_path=None, **options
             follow_redirects=options.pop("follow_redirects", "none"),
             **options,
         )
-        return Answer(response.getcode(), response.read().decode("utf-8", "replace"), dict(response.headers.items()))
+        text = read_all(response, timeout + LONGEST_ANSWER)
+        return Answer(response.getcode(), text, dict(response.headers.items()))
     except urllib.error.HTTPError as exc:
         try:
-            text = exc.read().decode("utf-8", "replace")
+            text = read_all(exc, timeout)
         except (OSError, http.client.HTTPException):
             text = ""
         return Answer(exc.code, text, dict(exc.headers.items()))
@@ -225,6 +227,21 @@ def fetch(method, url, timeout, body=None, headers=None, ca_path=None, **options
         if text == "timeout":
             text = "no answer within %s s" % timeout
         raise Trouble(text, final, sent) from exc
+
+
+def read_all(response, seconds):
+    """The body of an answer, unless it only trickles in."""
+    deadline, parts = time.monotonic() + seconds, []
+    while True:
+        part = response.read1(65536)
+        if not part:
+            break
+        parts.append(part)
+        if time.monotonic() > deadline:
+            raise socket.timeout
+    if getattr(response, "length", None):
+        raise http.client.IncompleteRead(b"".join(parts), response.length)
+    return b"".join(parts).decode("utf-8", "replace")
 
 
 def with_tries(exchange, may_repeat):
@@ -271,7 +288,8 @@ class Client:
             raise GrafanaError("token is empty")
         if re.search(r"[\x00-\x20\x7f]", token) or not token.isascii():
             raise GrafanaError("token holds characters that no token has: is it the content of another file?")
-        self.who = "the token" if token else "user %r" % self.user
+        place = params.get("token_path")
+        self.who = "the token" + (" in %s" % place if place else "") if token else "user %r" % self.user
         credentials = "%s:%s" % (self.user, params.get("url_password") or "")
         basic = base64.b64encode(credentials.encode("utf-8")).decode()
         self.headers = {"Authorization": "Bearer " + token if token else "Basic " + basic}
@@ -338,15 +356,15 @@ class Client:
     def refused(self, answer):
         said = answer.message
         if "organization" in said:
-            return self.error("the token does not belong to organisation %s: leave org_id out" % self.org_id)
+            return self.error("%s does not belong to organisation %s: leave org_id out" % (self.who, self.org_id))
         if not self.uses_token:
             return self.error(
                 "refuses %s or its password: check url_username and url_password. After five wrong tries it refuses"
                 " the right password too, for five minutes" % self.who
             )
         if "xpired" in said:
-            return self.error("the token has expired: make a new one for its service account")
-        return self.error("does not know the token: it was deleted, or belongs to another server (%s)" % said)
+            return self.error("%s has expired: make a new one for its service account" % self.who)
+        return self.error("does not know %s: it was deleted, or belongs to another server (%s)" % (self.who, said))
 
     def denied(self, said):
         needed = re.search(r"Permissions needed: (.+)", said)
@@ -366,7 +384,7 @@ class Client:
             return
         found = (self.judge(answer) or {}).get("id")
         if found != self.org_id:
-            raise self.error("the token belongs to organisation %s, not %s" % (found, self.org_id))
+            raise self.error("%s belongs to organisation %s, not %s" % (self.who, found, self.org_id))
 
     def get(self, path):
         return self.request("GET", path)

@@ -342,7 +342,7 @@ class Datasource:
         if current is None:
             self.client.check_org()
         elif self.params["org_id"] is not None and current.get("orgId") not in (None, self.params["org_id"]):
-            text = "the token belongs to organisation %s, not %s" % (current["orgId"], self.params["org_id"])
+            text = "%s belongs to organisation %s, not %s" % (self.client.who, current["orgId"], self.params["org_id"])
             raise self.client.error(text)
         return current
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 import threading
@@ -75,7 +76,8 @@ def test_tokens(server):
     assert "canary" not in error(server.url, token="glsa_canary")
     expiring = server.token("short", seconds=1)
     time.sleep(1.1)
-    assert "expired" in error(server.url, token=expiring)
+    assert "the token has expired" in error(server.url, token=expiring)
+    assert "the token in /x/token has expired" in error(server.url, token=expiring, token_path="/x/token")
 
 
 @pytest.mark.parametrize("token", ["two\nlines", "two words", "ümlaut"])
@@ -222,6 +224,30 @@ def test_an_answer_that_ends_too_early():
         thread.start()
         assert "connection failed" in error("http://127.0.0.1:%d" % listener.getsockname()[1])
         thread.join(timeout=5)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_that_only_trickles_in(monkeypatch, status):
+    monkeypatch.setattr(_grafana, "LONGEST_ANSWER", 0.0)
+    monkeypatch.setattr(_grafana, "PAUSES", ())
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def serve():
+            connection, _address = listener.accept()
+            with connection, contextlib.suppress(OSError):  # the client hangs up
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 %d X\r\nContent-Length: 100000\r\n\r\n" % status)
+                for dummy in range(60):
+                    time.sleep(0.1)
+                    connection.sendall(b"x")
+
+        threading.Thread(target=serve, daemon=True).start()
+        started = time.monotonic()
+        text = error("http://127.0.0.1:%d" % listener.getsockname()[1], timeout=1)
+        assert "no answer within 1 s" in text or "status 500" in text
+        assert time.monotonic() - started < 4
 
 
 @pytest.mark.parametrize("uid", ["", "a b", "a/b", "a.b", "ü", "x" * 41, "a\n"])
