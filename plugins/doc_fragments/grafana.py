@@ -41,7 +41,8 @@ options:
     description:
       - Organisation to work in, sent as C(X-Grafana-Org-Id) with every request. The organisation that the user has
         chosen for itself is never switched, so that parallel runs do not disturb each other.
-      - Needs no setting with O(token).
+      - Needs no setting with O(token). Where it is set all the same, servers before Grafana 12 are asked for the
+        organisation of the token, which is one request more.
     type: int
   ca_path:
     description: File with the CA certificates that Grafana's certificate is checked against, in PEM format.

@@ -194,10 +194,17 @@ def mark(message, dashboard, version):
     return "%s [redisops %s v%d]" % (message or "Stored by Ansible", digest(dashboard), version)
 
 
-def marked_digest(entry):
-    """The digest in an entry of the history, if the entry is ours. A copied message names another version."""
-    found = MARK.search(entry.get("message") or "")
-    return found.group(1) if found and int(found.group(2)) == entry.get("version") else None
+def marked_digest(entry, content=None):
+    """
+    The digest in an entry of the history, if the entry is ours. A copied message names a version before. One that comes
+    later is named where the storage of another Grafana counts anew: then the content has to be the one of the digest.
+    """
+    found, version = MARK.search(entry.get("message") or ""), entry.get("version")
+    if not found or not isinstance(version, int):
+        return None
+    named = int(found.group(2))
+    ours = named == version or named > version and content is not None and found.group(1) == digest(content)
+    return found.group(1) if ours else None
 
 
 class Missing:

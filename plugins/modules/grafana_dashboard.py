@@ -118,8 +118,8 @@ options:
         this UID was never stored by the module.
       - V(restore) puts it back, V(keep) leaves it and warns, V(fail) fails. All of them name the changes.
       - That somebody saved it in the web interface without an edit is no drift, though Grafana then stores another,
-        migrated form. Where old panel types are migrated on the way, an option that was only switched on or off can
-        pass for a part of the migration.
+        migrated form, in Grafana 13 one of schema v2. Where old panel types are migrated on the way, an option that was
+        only switched on or off can pass for a part of the migration.
     type: str
     choices: [restore, keep, fail]
     default: restore
@@ -439,6 +439,8 @@ class Dashboard:
     def look(self):
         """The dashboard there is. Never the one of another organisation."""
         current = self.read()
+        if current and current["meta"].get("isFolder"):  # before Grafana 11 they are one kind of thing
+            raise self.client.error("this uid belongs to a folder: take another one")
         # Servers that say this much refuse a token for another organisation by themselves.
         if current is None or "apiVersion" not in current["meta"]:
             self.client.check_org()
@@ -508,15 +510,16 @@ class Dashboard:
         found = [entry for entry in found if isinstance(entry, dict) and isinstance(entry.get("version"), int)]
         return sorted(found, key=lambda entry: -entry["version"])
 
-    def last_stored(self, version):
+    def last_stored(self, there, version=None):
         """(the newest version that is ours, its digest, is there a history), looking back from this version."""
+        version = version or there.get("version")
         history = self.history(version)
         for entry in history or []:
-            digest = model.marked_digest(entry)
+            digest = model.marked_digest(entry, there if entry["version"] == there.get("version") else None)
             if digest:
                 return entry, digest, True
         if version != 1 and history and history[-1]["version"] == 1:
-            return self.last_stored(1)
+            return self.last_stored(there, 1)
         return None, None, history is not None
 
     def classify(self, there, wanted):
@@ -526,7 +529,7 @@ class Dashboard:
                 ("saved in schema v2, of which this version of Grafana shows no classic form", None, None)
             ]
         same = model.equal(model.bare(there), wanted)
-        stored, digest, known = self.last_stored(there.get("version"))
+        stored, digest, known = self.last_stored(there)
         untouched = stored["version"] == there.get("version") if stored else not known and there.get("version") == 1
         if same:  # so it is the folder that differs
             return ("ours" if untouched else "moved"), []
@@ -656,7 +659,7 @@ class Dashboard:
             return None
         version = found["dashboard"].get("version")
         if not model.equal(model.bare(found["dashboard"]), wanted):
-            stored, digest, _known = self.last_stored(version)  # a server may store another form of the same
+            stored, digest, _known = self.last_stored(found["dashboard"])  # a server may store another form of the same
             if not stored or stored["version"] != version or digest != model.digest(wanted):
                 return None
         return {"uid": self.uid, "version": version, "url": found["meta"].get("url")}

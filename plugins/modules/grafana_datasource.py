@@ -102,8 +102,8 @@ options:
   check_health:
     description:
       - Ask Grafana in the end whether the data source works, and fail with what it says.
-      - Where the plugin has no such check, as C(prometheus) in Grafana 9 and C(alertmanager) in all versions, the
-        server is asked through Grafana's proxy.
+      - Where the plugin has no such check, as C(prometheus) in Grafana 9 and C(alertmanager) in all versions, or where
+        the check ends in a server error, the server is asked through Grafana's proxy.
     type: bool
     default: false
   check_health_timeout:
@@ -313,32 +313,39 @@ class Datasource:
             self.module.no_log_values.update((secrets[key], secrets[key].strip()))
         return secrets
 
+    def secrets_in(self, node, path):
+        """(where, value) of what is called like a secret, or holds one of ours."""
+        ours = [value for value in self.secrets.values() if len(value) >= 8]
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            where = "%s.%s" % (path, key)
+            if isinstance(value, (dict, list)):
+                yield from self.secrets_in(value, where)
+                continue
+            named = SECRET_NAMES.search(str(key))
+            if isinstance(value, str) and value and (named or any(one in value for one in ours)):
+                yield where, value
+
     def refuse_secrets(self):
         """A secret that went to the wrong option would be stored and shown in clear, in the diff as well."""
-        long_ones = [value for value in self.secrets.values() if len(value) >= 8]
-        found = []
-
-        def look(node, path):
-            for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-                where = "%s.%s" % (path, key)
-                if isinstance(value, (dict, list)):
-                    look(value, where)
-                    continue
-                named = SECRET_NAMES.search(str(key))
-                if isinstance(value, str) and value and (named or any(one in value for one in long_ones)):
-                    self.module.no_log_values.add(value)
-                    found.append(where)
-
-        look(self.params["json_data"] or {}, "json_data")
+        found = dict(self.secrets_in(self.params["json_data"] or {}, "json_data"))
+        self.module.no_log_values.update(found.values())
         if found:
             raise grafana.GrafanaError(
                 "%s looks like a secret, and every viewer could read it: give it in secure_json_data" % ", ".join(found)
             )
 
+    def hide_secrets(self, current):
+        """What somebody else has stored in clear is not to be shown by us."""
+        found = [value for _where, value in self.secrets_in(current.get("jsonData") or {}, "")]
+        found.append((grafana.credentials_in(current.get("url")) or "").partition(":")[2])
+        self.module.no_log_values.update(value for value in found if value)
+
     # -- what is there
 
     def read(self):
         current = self.client.get(self.path)
+        if current is not None:
+            self.hide_secrets(current)
         if current is None:
             self.client.check_org()
         elif self.params["org_id"] is not None and current.get("orgId") not in (None, self.params["org_id"]):

@@ -124,8 +124,8 @@ def test_check_apply_repeat(world):
     assert "changed=0" in world()
     assert world.grafana.database.read_bytes() == before
     paths = [path for _method, path in world.grafana.requests()]
-    for subject, most in (("datasources", 3 if world.grafana.flavour == "9.4" else 2), ("dashboards", 2)):
-        assert len([path for path in paths if subject in path]) <= most, paths
+    assert len(paths) == 4, "two for each module: %s" % paths
+    assert len([path for path in paths if "datasources" in path]) == 2, paths
 
 
 def test_no_secret_at_the_highest_verbosity(world):

@@ -17,7 +17,7 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import _grafan
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "lab" / "grafana"))
 
-from running import PASSWORD, Running
+from running import PASSWORD, Backend, Running
 
 FLAVOURS = ("9.4", "12.4")
 
@@ -152,6 +152,17 @@ def test_tls(tmp_path, pki):
         assert "renew it" in error(running.url, ca_path=pki.ca())
     with Running(tmp_path / "plain") as running:
         assert "answers plain HTTP" in error(running.url.replace("http", "https"))
+
+
+def test_client_certificates(pki):
+    with Backend(tls=(*pki.issue("grafana"), pki.ca("clients")), answer='{"id": 1}') as running:
+        certificate, key = pki.issue("me", ca="clients", usage="client")
+        options = {"ca_path": pki.ca(), "client_cert": certificate, "client_key": key}
+        assert client(running.url, **options).get("/api/org")["id"] == 1
+        text = error(running.url, ca_path=pki.ca())
+        assert "wants a client certificate" in text or "connection failed" in text  # TLS 1.3 may just hang up
+        stranger, other_key = pki.issue("stranger", ca="strangers", usage="client")
+        assert "Grafana at " in error(running.url, ca_path=pki.ca(), client_cert=stranger, client_key=other_key)
 
 
 FAULTS = {

@@ -197,6 +197,9 @@ def test_a_mark_counts_for_its_own_version_only():
     assert message.startswith("Release 5 [redisops ")
     assert model.marked_digest({"message": message, "version": 3}) == model.digest(dashboard)
     assert model.marked_digest({"message": message, "version": 4}) is None
+    assert model.marked_digest({"message": message, "version": 4}, dashboard) is None
+    assert model.marked_digest({"message": message, "version": 1}, dict(dashboard, id=8)) == model.digest(dashboard)
+    assert model.marked_digest({"message": message, "version": 1}, dict(dashboard, title="x")) is None
     assert model.marked_digest({"message": "Restored from version 3", "version": 3}) is None
     assert model.marked_digest({"message": None, "version": 3}) is None
     assert model.digest(dict(dashboard, id=7, version=9)) == model.digest(dashboard)
@@ -446,6 +449,7 @@ def test_11835_through_schema_v2_is_no_edit():
 
 V2_EDITS = {
     "query": (lambda one: one["panels"][1]["targets"][0].update(expr="other"), "targets[A].expr"),
+    "panel's data source alone": (lambda one: one["panels"][1].update(datasource={"uid": "x"}), "].datasource"),
     "data source": (lambda one: one["panels"][1]["targets"][0].update(datasource={"uid": "x"}), "datasource"),
     "title": (lambda one: one["panels"][1].update(title="Mine"), "title"),
     "width": (lambda one: one["panels"][1]["gridPos"].update(w=3), "gridPos.w"),

@@ -556,6 +556,18 @@ def test_a_server_that_migrates_what_it_stores(server, dashboard, monkeypatch):
     assert dashboard(server, **options)["version"] == 5
 
 
+def test_a_storage_that_counts_anew(newest, dashboard):
+    """As after an upgrade to Grafana 13: the versions before are gone, and this one is the first."""
+    dashboard(newest, samples.current())
+    dashboard(newest, samples.current(title="Second"))
+    doc = newest.grafana.dashboard(1, "mine")
+    doc.update(version=1, versions=[dict(doc["versions"][-1], version=1)])
+    newest.grafana.store.put("dashboard", "1/mine", doc)
+    assert not dashboard(newest, samples.current(title="Second"), on_drift="fail")["changed"]
+    result = dashboard(newest, samples.current(title="Third"), on_drift="fail")
+    assert result["changed"] and "drift" not in result
+
+
 def save_as_v2(server, monkeypatch, convertible=True, change=None):
     """A save in the web interface where that stores schema v2: from then on the older API refuses to show it."""
     import grafana_standin
@@ -747,6 +759,15 @@ def test_a_folder_that_two_runs_make_at_once(server, dashboard):
 def test_a_write_to_a_place_that_is_none_is_told(newest, dashboard):
     newest.fault({"answer": (404, {"message": "Folder gone"})}, "POST", "/api/dashboards/db")
     assert "status 404: Folder gone" in dashboard(newest, samples.current())["msg"]
+
+
+@pytest.mark.parametrize("options", [{"definition": samples.current()}, {"uid": "mine", "state": "absent"}])
+def test_a_uid_of_a_folder(oldest, dashboard, options):
+    """Before Grafana 11 a folder is read, and would be removed, like a dashboard."""
+    folder = {"dashboard": {"title": "F", "uid": "mine", "version": 1}, "meta": {"isFolder": True}}
+    oldest.fault({"answer": (200, folder)}, "GET", "/api/dashboards/uid/mine")
+    assert "this uid belongs to a folder" in dashboard(oldest, **options)["msg"]
+    assert not oldest.writes()
 
 
 def test_a_token_with_its_organisation_is_two_requests(newest, dashboard):

@@ -436,6 +436,14 @@ def test_a_secret_in_json_data_is_refused_and_hidden(newest, backend, datasource
     assert not newest.requests()
 
 
+def test_a_secret_that_somebody_stored_in_clear_is_not_shown(newest, datasource):
+    body = {"uid": "prom", "name": "P", "type": "prometheus", "access": "proxy", "url": "http://u:%s@p:9090" % ONE}
+    newest.call("POST", "/api/datasources", dict(body, jsonData={"password": TWO, "timeInterval": "5s"}))
+    result = datasource(newest, ds_url="http://p:9090", json_data={"timeInterval": "30s"})
+    assert result["changed"]
+    assert result["diff"]["before"]["json_data"]["timeInterval"] == "5s"
+
+
 def test_settings_that_only_sound_like_secrets(newest, datasource):
     json_data = {
         "tlsAuth": True,
