@@ -76,6 +76,7 @@ CASES = [
         {"grafana_ini": {"security": {"admin_password": "canary"}}},
         "sets security.admin_password, which belongs to the role",
     ),
+    ({"grafana_ini": {"auth.basic": {"enabled": False}}}, "sets auth.basic.enabled, which belongs to the role"),
     ({"grafana_ini": {"server": {"http_port": 1}}}, "sets server.http_port, which belongs to the role"),
     (
         {"grafana_ini": {"smtp": {"password": "canary"}}},
@@ -236,6 +237,18 @@ def test_rendered(tmp_path):
     )  # fmt: skip
     assert alertmanager["json_data"]["implementation"] == "prometheus" and alertmanager["secure"] == {}
     assert cloudwatch["json_data"] == {"authType": "default", "defaultRegion": "eu-central-1"}
+
+
+def test_below_a_path(tmp_path):
+    served = {"grafana_ini": {"server": {"serve_from_sub_path": "true"}}}
+    root = {"grafana_root_url": "https://example.com/grafana/"}
+    api = {"grafana_api_url": "https://example.com/grafana/"}
+    cases = ({}, root, served, {**root, **served}, {**root, **served, **api})
+    shown = play(
+        tmp_path, "grafana", [show("{{ __grafana_url }}", **case) for case in cases], {**defaults("grafana"), **GOOD}
+    )
+    own = "http://127.0.0.1:3000"
+    assert shown == [own, own, own, own + "/grafana", "https://example.com/grafana"]
 
 
 def test_plain_defaults(tmp_path):
