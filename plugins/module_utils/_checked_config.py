@@ -827,4 +827,4 @@ def _complaint(tool: str, output: str) -> str:
             return text[17:]  # what follows is all of the usage
         elif text and not re.match(r"Checking |SUCCESS\b|Found:$|- (global config|route|\d+ [a-z ]+)$", text):
             told.append(text)
-    return _one_line(" ".join(told or summary))
+    return _one_line(" ".join(dict.fromkeys(told or summary)))

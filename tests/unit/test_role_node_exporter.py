@@ -610,6 +610,7 @@ def test_labels_and_files_come_from_the_inventory_and_the_other_roles(tmp_path):
         **settings(), "prometheus_redis_group": "both", "node_exporter_redis_tls_cert_file": "/redis.crt",
         "redis_exporter_web_tls_cert_file": "/web.crt", "node_exporter_web_tls_cert_file": "/web.crt",
         "redis_exporter_tls_ca_file": "/ca.crt", "prometheus_exporter_ca_file": "/ca.crt",
+        "blackbox_exporter_redis_cert_file": "/peer.crt", "alertmanager_cluster_tls_cert_file": "/peer.crt",
     }  # fmt: skip
     names = ("node_exporter_node", "node_exporter_ebs_instances", "node_exporter_cert_files")
     shown = play(tmp_path, "node_exporter", [show("{{ %s }}" % name) for name in names], variables)
@@ -618,6 +619,7 @@ def test_labels_and_files_come_from_the_inventory_and_the_other_roles(tmp_path):
     assert {key: instances["i-0a1"][key] for key in LABELS} == LABELS
     assert [(entry["usage"], entry["path"]) for entry in files] == [
         ("server", "/redis.crt"), ("client", "/tls/client.crt"), ("exporter", "/web.crt"), ("ca", "/ca.crt"),
+        ("client", "/peer.crt"),
     ]  # fmt: skip
 
 

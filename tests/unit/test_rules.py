@@ -27,6 +27,7 @@ sys.path[:0] = [str(RULES), str(ROOT / "tests" / "tools")]
 import promtests
 import promtool
 import render_rules
+from test_role_alertmanager import defaults, play, show
 
 TOOL = promtool.find()
 needs_promtool = pytest.mark.skipif(TOOL is None, reason="no promtool: run tests/tools/promtool.py once")
@@ -251,13 +252,31 @@ def test_defaults_are_in_range():
             {"prometheus_alert_thresholds": {"memory_high_percent": 95}},
             "prometheus_alert_thresholds.memory_high_percent is 95, must be below memory_critical_percent, which is 95",
         ),
+        (
+            {"prometheus_rules_disabled": "RedisSwapping"},
+            "prometheus_rules_disabled is RedisSwapping, not a list",
+        ),
     ],
-    ids=["out of range", "unknown names and wrong kinds", "high above critical"],
+    ids=["out of range", "unknown names and wrong kinds", "high above critical", "a name instead of a list"],
 )
 def test_wrong_settings_end_with_one_line(settings, problem, tmp_path):
     (tmp_path / "old.yml").write_text(render_rules.MARKER)
     assert render_rules.render(tmp_path, [json.dumps(settings)]) == problem
     assert (tmp_path / "old.yml").exists(), "files were touched although the settings are wrong"
+
+
+def test_wrong_rule_files_of_users_end_with_one_line(tmp_path):
+    cases = {
+        "/x/mine.yml": "prometheus_rule_files is /x/mine.yml, not a list",
+        ("/x/mine.txt",): "prometheus_rule_files has /x/mine.txt: the name of a rule file ends in .yml or .yaml",
+        ("/x/mine.yml", "/y/mine.yml"): "prometheus_rule_files has two files named mine.yml: rename one",
+        ("/x/backups.yml",): "prometheus_rule_files has /x/backups.yml, whose name is that of a file of the rule pack",
+        ("/x/mine.yml", "/y/yours.yaml"): "",
+    }
+    tasks = [show("[{{ __prometheus_problem }}]", prometheus_rule_files=files) for files in cases]
+    shown = play(tmp_path, "prometheus", tasks, {**defaults("prometheus"), "__prometheus_targets": []})
+    for said, says in zip(shown, cases.values()):
+        assert said[1:-1].startswith(says) and bool(said[1:-1]) == bool(says), said
 
 
 @needs_promtool

@@ -655,6 +655,8 @@ Checking /s/rules/a.yml
     assert _checked_config._complaint("promtool", output) == (
         '/s/rules/a.yml: 7:11: group "x", rule 2, "A": could not parse expression: 1:6: parse error'
     )
+    output = "  FAILED:\n/s/rules/a.yml: yaml: line 2\n/s/rules/a.yml: yaml: line 2\n"  # both ways
+    assert _checked_config._complaint("promtool", output) == "/s/rules/a.yml: yaml: line 2"
     output = "web.yml FAILED: no such file\nprometheus: error: no such file\n"
     assert _checked_config._complaint("prometheus", output) == "web.yml no such file"
 
