@@ -356,6 +356,7 @@ if __name__ == "__main__":
 try:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 except ImportError:
     pass  # AnsibleAWSModule says so
 
@@ -388,6 +389,7 @@ class SecurityGroup:
         self.descriptions = {}  # by key, for rules that are listed without one
         self.done = {}  # lines of the diff by (sign, key)
         self.not_put_back = []
+        self.unsure = False  # whether the call that failed has had an effect
         self.warnings = []
         self.requests = 0
         self.operation = None
@@ -402,7 +404,11 @@ class SecurityGroup:
 
     def _call(self, operation, **request):
         self.operation = operation
-        return getattr(self.client, operation)(aws_retry=True, **request)
+        try:
+            return getattr(self.client, operation)(aws_retry=True, **request)
+        except KeyError as error:
+            # AWSRetry looks for a code in every error; a page that a proxy put in the way has none.
+            raise error.__context__ or error from None
 
     # --- reading
 
@@ -424,6 +430,8 @@ class SecurityGroup:
         filters = [{"Name": name, "Values": sorted(values)} for name, values in filters.items()]
         while True:
             page = self._call(operation, Filters=filters, **token)
+            if member not in page:
+                raise ResponseParserError(f"the answer has no {member}; is endpoint_url that of EC2?")
             found += page[member]
             if not page.get("NextToken"):
                 return found
@@ -517,16 +525,31 @@ class SecurityGroup:
             plan = self.plan()
             try:
                 return self._apply(plan)
-            except ClientError as error:
+            except _failures() as error:
                 if _code(error) not in RACES:
+                    if not _refused(error):
+                        self._find_out(plan)
                     raise
                 race = error
             time.sleep(pause)
             self.read_rules()
-            # Whoever did it: what was planned and is in effect now has changed since this run looked first.
-            still = sgr.lines(self.plan())
-            self.done.update((item, line) for item, line in sgr.lines(plan, self.names).items() if item not in still)
+            self._note(plan)
         raise race
+
+    def _note(self, plan):
+        """Whoever did it: what was planned and is in effect now has changed since this run looked first."""
+        still = sgr.lines(self.plan())
+        self.done.update((item, line) for item, line in sgr.lines(plan, self.names).items() if item not in still)
+
+    def _find_out(self, plan):
+        """After a call that AWS may have carried out, although all that came back is no answer."""
+        operation = self.operation
+        try:
+            self.read_rules()
+            self._note(plan)
+        except _failures():
+            self.unsure = True
+        self.operation = operation
 
     def _apply(self, plan):
         removed = []
@@ -564,7 +587,7 @@ class SecurityGroup:
             removed = old
             try:
                 self._authorize(direction, new, tags)
-            except (ClientError, BotoCoreError) as again:
+            except _failures() as again:
                 if _code(again) not in RACES:
                     self._put_back(direction, old)
                 raise again
@@ -594,7 +617,7 @@ class SecurityGroup:
         for tags, rules in by_tags.items():
             try:
                 self._authorize(direction, rules, dict(tags))
-            except (ClientError, BotoCoreError):
+            except _failures():
                 missing = [rule for rule in rules if ("-", rule.key) in self.done]
                 self.not_put_back += [sgr.removed_line(rule, self.names)[2:] for rule in missing]
         self.operation = operation
@@ -648,9 +671,10 @@ class SecurityGroup:
     def failure(self, error):
         """What fail_json tells about an error of AWS."""
         operation = self.client.meta.method_to_api_mapping.get(self.operation, self.operation)
-        response = getattr(error, "response", {})
+        response = getattr(error, "response", None) or {}
         code = _code(error)
         said = response.get("Error", {}).get("Message") or str(error)
+        said = said if response.get("Error") else said[:300]  # an answer that is not of AWS may be a whole page
         details = {
             "operation": operation,
             "code": code,
@@ -673,6 +697,7 @@ class SecurityGroup:
         parts = [
             f"{asked}{name}: {operation} failed: {code}: {short.rstrip('.;')}",
             cure,
+            self.unsure and "whether AWS has carried it out is not known",
             self.not_put_back and f"could not be put back: {', '.join(self.not_put_back)}",
             details["request_id"] and f"request id {details['request_id']}",
             f"done before: {', '.join(done) or 'nothing'}",
@@ -698,9 +723,25 @@ class SecurityGroup:
         return f"{numbers}; remove rules or raise the quota of rules per security group"
 
 
+def _failures():
+    """What a call may end with. botocore's parser has errors of its own."""
+    return ClientError, BotoCoreError, ResponseParserError
+
+
 def _code(error):
-    response = getattr(error, "response", None)
-    return response["Error"]["Code"] if response else type(error).__name__
+    response = getattr(error, "response", None) or {}
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return response.get("Error", {}).get("Code") or (f"HTTP {status}" if status else type(error).__name__)
+
+
+def _refused(error):
+    """Whether AWS has said no, so that nothing has happened."""
+    response = getattr(error, "response", None) or {}
+    return bool(response.get("Error")) and response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) < 500
+
+
+def _one_line(error):
+    return " ".join(str(error).split())
 
 
 def run(module, group, wanted):
@@ -759,7 +800,7 @@ def main():
         wanted = sgr.parse_rules(module.params["rules"], module.params["allow_world"])
         sgr.check_target(module.params)
     except sgr.RuleError as error:
-        module.fail_json(msg=str(error), api_calls=0)
+        module.fail_json(msg=_one_line(error), api_calls=0)
 
     # botocore waits out throttling and lost connections for some seconds, AWSRetry outlasts it.
     client = module.client(
@@ -773,8 +814,8 @@ def main():
     try:
         result = run(module, group, wanted)
     except sgr.RuleError as error:
-        module.fail_json(msg=str(error), api_calls=group.requests, **group.identity())
-    except (ClientError, BotoCoreError) as error:
+        module.fail_json(msg=_one_line(error), api_calls=group.requests, **group.identity())
+    except _failures() as error:
         module.fail_json(**group.failure(error))
     module.exit_json(**result)
 

@@ -6,7 +6,6 @@ whichever call a test wants broken."""
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 import os
@@ -17,7 +16,6 @@ import threading
 from pathlib import Path
 
 import boto3
-import botocore.loaders
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.redisops.monitoring.plugins.modules import ec2_security_group_rules as module
@@ -55,14 +53,6 @@ def ec2(moto):
         aws_access_key_id=CONNECTION["access_key"],
         aws_secret_access_key=CONNECTION["secret_key"],
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def unpack_the_ec2_model_once():
-    """Each run of the module makes a client of its own; most of that is the same JSON, read again."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", functools.lru_cache(botocore.loaders.create_loader))
-        yield
 
 
 @pytest.fixture
@@ -474,6 +464,57 @@ def test_call_that_works_the_second_time(world, no_waiting, number, fault):
     result = world.ok(WANTED, True, **OPTIONS)
     assert {plain(line) for line in result["lines"]} == done_lines(before, world.state())
     converges(world, broken)
+
+
+@pytest.mark.parametrize("action", WRITES)
+@pytest.mark.parametrize("look", [True, False], ids=["seen", "not seen"])
+def test_write_that_is_carried_out_and_never_answered(world, no_waiting, action, look):
+    """What was done is found out by reading; where that does not work either, that is said."""
+    broken = watch(world, busy(world))
+    before = world.state()
+    world.proxy.before = lambda call, called: (
+        "answer lost" if called == action or (not look and action in world.proxy.calls) else None
+    )
+    result = world.fails(WANTED, **OPTIONS)
+    assert f"{action} failed: ConnectionClosedError: Connection was closed" in result["msg"]
+    assert result["error"]["operation"] == action
+    assert ("whether AWS has carried it out is not known" in result["msg"]) is not look
+    done = {plain(line) for line in result["done"]}
+    if look:
+        assert done == done_lines(before, world.state())
+    else:
+        assert done < done_lines(before, world.state())
+    assert result["changed"] is bool(done)
+    converges(world, broken)
+
+
+PORTAL = "<html><body><h1>Log in</h1>" + "<p>first</p>" * 99 + "</body></html>"
+
+
+@pytest.mark.parametrize("action", [*READS, *WRITES])
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((400, PORTAL), "HTTP 400: "),
+        ((200, "{\n}"), "ResponseParserError: Unable to parse response"),
+        ((502, PORTAL), "502: Bad Gateway"),
+    ],
+    ids=["portal", "JSON", "gateway"],
+)
+def test_answer_that_is_not_of_aws(world, no_waiting, action, answer, said):
+    broken = watch(world, busy(world))
+    before = world.state()
+    world.proxy.before = lambda call, called: answer if called == action else None
+    result = world.fails(WANTED, **OPTIONS)
+    assert f"{action} failed: {said}" in result["msg"]
+    assert {plain(line) for line in result["done"]} == done_lines(before, world.state())
+    converges(world, broken)
+
+
+@pytest.mark.parametrize(("action", "member"), [(READS[0], "SecurityGroups"), (READS[1], "SecurityGroupRules")])
+def test_page_of_a_portal_in_place_of_a_list(world, action, member):
+    world.proxy.before = lambda call, called: (200, PORTAL) if called == action else None
+    assert f"the answer has no {member}; is endpoint_url that of EC2?" in world.fails([EXPORTER])["msg"]
 
 
 def test_connection_lost_four_times(world, no_waiting):
