@@ -362,6 +362,7 @@ except ImportError:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from ansible_collections.redisops.monitoring.plugins.module_utils import _ec2_loader
 from ansible_collections.redisops.monitoring.plugins.module_utils import _security_group_rules as sgr
 
 # Another run got there first: what it did is read again, and only what is still missing is done.
@@ -803,11 +804,12 @@ def main():
         module.fail_json(msg=_one_line(error), api_calls=0)
 
     # botocore waits out throttling and lost connections for some seconds, AWSRetry outlasts it.
-    client = module.client(
-        "ec2",
-        retry_decorator=AWSRetry.jittered_backoff(retries=4, delay=2),
-        config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
-    )
+    with _ec2_loader.small_model():
+        client = module.client(
+            "ec2",
+            retry_decorator=AWSRetry.jittered_backoff(retries=4, delay=2),
+            config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
+        )
     if not gc.isenabled():
         gc.freeze()
     group = SecurityGroup(client, module.params)
