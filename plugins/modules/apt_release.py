@@ -126,6 +126,7 @@ from ..module_utils._release_source import Http, ReleaseError, check_url, is_url
 MAX_KEY = 1 << 20
 LISTS = "/etc/apt/sources.list.d"
 KEYRINGS = "/etc/apt/keyrings"
+LOCKED = re.compile(r"^E: Could not get lock", re.MULTILINE)  # not the "Waiting for cache lock: Could not get lock"
 LOCK_PAUSE = 2  # seconds between two tries, while another program holds a lock of apt
 # What apt says when the lists of the distribution were never loaded, or name files that its servers have no more.
 OLD_LISTS = re.compile(r"Depends: |Unable to locate package|Failed to fetch|has no installation candidate")
@@ -250,7 +251,7 @@ class Package:
         options = ["-q", "-y", "-o", f"DPkg::Lock::Timeout={self.params['timeout']}"]
         while True:
             rc, out, err = self.run("apt-get", *options, *argv)
-            if rc == 0 or "Could not get lock" not in out + err or time.monotonic() >= deadline:
+            if rc == 0 or not LOCKED.search(out + "\n" + err) or time.monotonic() >= deadline:
                 return rc, out, err
             time.sleep(LOCK_PAUSE)
 

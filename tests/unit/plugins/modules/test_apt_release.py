@@ -64,6 +64,8 @@ if "update" in argv:
         end(100, "", state["update"])
     state["depends"] = "" if "Dir::Etc::sourceparts=-" not in argv else state["depends"]
     end(0)
+if "install" in argv and state["broken"]:
+    end(100, "", state["broken"])
 if "install" in argv:
     if state["depends"]:
         end(100, state["depends"], "E: Unable to correct problems, you have held broken packages.\\n")
@@ -84,7 +86,9 @@ class Host:
             (self.bin / name).chmod(0o755)
         self.keyring = directory / "keyrings/grafana.gpg"
         self.list_file = directory / "sources/grafana.sources"
-        self.state(installed="", held=False, offered=["12.4.0", "12.3.1"], update="", depends="", wrong="", locked=0)
+        self.state(
+            installed="", held=False, offered=["12.4.0", "12.3.1"], update="", depends="", wrong="", locked=0, broken=""
+        )
 
     def state(self, **changes):
         path = self.bin / "state.json"
@@ -275,6 +279,15 @@ def test_another_apt_is_waited_for(run, host, monkeypatch):
     monkeypatch.setattr(apt_release, "LOCK_PAUSE", 0.01)
     host.state(locked=3)
     assert run()["changed"] and host.state()["locked"] == 0
+
+
+def test_a_lock_that_apt_waited_for_is_not_why_it_failed(run, host, monkeypatch):
+    monkeypatch.setattr(apt_release.time, "sleep", lambda seconds: pytest.fail("waits for nothing"))
+    waited = (
+        "Waiting for cache lock: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (dpkg)...\n"
+    )
+    host.state(broken=waited + "E: Sub-process /usr/bin/dpkg returned an error code (1)\n")
+    assert "Sub-process /usr/bin/dpkg returned an error code (1)" in run()["msg"]
 
 
 def test_another_apt_is_not_waited_for_without_end(run, host, monkeypatch):
