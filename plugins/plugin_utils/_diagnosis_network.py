@@ -10,7 +10,7 @@ import re
 from urllib.parse import urlsplit
 
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._diagnosis_base import Base, shows
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._findings import SERVICES, by_hand, on
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._findings import NODE_HOPS, SERVICES, by_hand, on
 
 SKEW_ERROR, SKEW_WARNING = 5.0, 2.0
 NO_WAY = ("timeout", "filtered", "unreachable", "refused")
@@ -72,8 +72,12 @@ class NetworkRules(Base):
             else:
                 self.add("exporter_tls", node, seen, [self.playbook("exporters", node)], monitor=monitor)
 
+        # An exporter that answers on its node is not what keeps packets away, however ill its Redis is.
+        answers = cause in NO_WAY and self.seen(node, "exporter", "metrics").get("answered")
+        hops = ("inventory", "host", "exporter") if answers else NODE_HOPS[: NODE_HOPS.index("network")]
+
         def explains(one):
-            at_node = self.at_node(node)(one) and one.hop != "network"
+            at_node = self.at_node(node, *hops)(one)
             return at_node or self.by_file(monitor)(one)
 
         self.symptom(text, explains, otherwise)

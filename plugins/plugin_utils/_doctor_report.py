@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import html
+import re
 import textwrap
 import time
 
@@ -22,6 +23,8 @@ SERVICE_BOXES = {
     "grafana": ("Grafana", ("grafana",)),
 }
 RANK = {"error": 3, "warning": 2, "info": 1}
+MOST_NODES = 24  # that a drawing shows, the broken ones first
+MOST_LETTERS = 15  # of a name in a box
 
 
 def report(stack, findings):
@@ -73,6 +76,17 @@ def not_looked_at(found):
     blamed = {one["host"] for one in found["findings"]}
     names = [name for name, host in sorted(found["hosts"].items()) if not host["examined"] and name not in blamed]
     return "; not looked at: %s" % ", ".join(names) if names else ""
+
+
+def looked_at(found):
+    """What a page without findings says."""
+    missing = [name for name, host in sorted(found["hosts"].items()) if not host["examined"]]
+    there = {service for host in found["hosts"].values() for service in host["services"]}
+    units = {about[3]: about[1].rpartition(".")[0] for about in _findings.SERVICES.values()}
+    missing += [title for title, unit in units.items() if unit not in there]
+    if missing:
+        return "What is there was looked at. Not there, or not looked at: %s." % ", ".join(missing)
+    return "Every hop from Redis to the dashboard was looked at."
 
 
 # ------------------------------------------------------------------------------------------------------------ table
@@ -162,7 +176,7 @@ def page(found):
         "verdict": html.escape(verdict + not_looked_at(found)),
         "when": when,
         "drawing": drawing(found),
-        "cards": cards or "<p class=fine>Every hop from Redis to the dashboard was looked at.</p>",
+        "cards": cards or "<p class=fine>%s</p>" % html.escape(looked_at(found)),
         "rows": rows,
     }
 
@@ -177,8 +191,7 @@ def card(number, finding):
             cure.append("<li>%s</li>" % html.escape(step["do"]))
     parts = [
         '<article class="card %s" id="finding-%d">' % (finding["severity"], number),
-        "<h2><b class=badge>%d</b> %s</h2>"
-        % (number, html.escape(finding["cause"][:1].upper() + finding["cause"][1:])),
+        "<h2><b class=badge>%d</b> %s</h2>" % (number, html.escape(sentence(finding["cause"]))),
         "<p class=where><b>%s</b> on <b>%s</b>, hop %s &middot; <code>%s</code></p>"
         % tuple(html.escape(finding[key]) for key in ("severity", "host", "hop", "id")),
         "<h3>Seen</h3><ul>%s</ul>" % "".join("<li>%s</li>" % html.escape(one) for one in finding["evidence"]),
@@ -195,6 +208,11 @@ def card(number, finding):
     return "\n".join(parts) + "\n</article>"
 
 
+def sentence(text):
+    """With a capital, but for names that are written without."""
+    return text if re.match(r"\w+_|/", text) else text[:1].upper() + text[1:]
+
+
 # ---------------------------------------------------------------------------------------------------------- drawing
 
 
@@ -209,9 +227,10 @@ class Drawing:
         self.y = 4
         worst = {}
         for number, one in enumerate(found["findings"], 1):
-            key = (one["host"], one["hop"])
-            if RANK[one["severity"]] > RANK.get(worst.get(key, (None, 0))[0], 0):
-                worst[key] = (one["severity"], number)
+            for host in one.get("hosts") or [one["host"]]:
+                key = (host, one["hop"])
+                if RANK[one["severity"]] > RANK.get(worst.get(key, (None, 0))[0], 0):
+                    worst[key] = (one["severity"], number)
         self.worst = worst
 
     def state(self, host, hops):
@@ -227,8 +246,10 @@ class Drawing:
         label = '<text x="%g" y="%g" class=name>%s</text>' % (
             x + width / 2,
             y + (15 if small else 21),
-            html.escape(text),
+            html.escape(short(text)),
         )
+        if short(text) != text:
+            label += "<title>%s</title>" % html.escape(text)
         if small:
             label += '<text x="%g" y="%g" class=small>%s</text>' % (x + width / 2, y + 28, html.escape(small))
         mark = ""
@@ -253,6 +274,10 @@ class Drawing:
 
     def nodes(self, names):
         """A row a node: Redis, exporter, and the way to Prometheus' rail on the right."""
+        hops = NODE_BOXES[0][1] + NODE_BOXES[1][1] + WAY_HOPS
+        ranked = sorted(names, key=lambda name: (self.state(name, hops)[0] == "ok", name))
+        left_out = len(names) - MOST_NODES
+        names = sorted(ranked[:MOST_NODES])
         rail, top = self.WIDTH - 16, self.y + self.BOX / 2
         width = 122
         for name in names:
@@ -268,6 +293,10 @@ class Drawing:
             self.box(self.LEFT, self.y, width, name, redis, "Redis " + self.found["hosts"][name]["address"])
             self.box(x2, self.y, width, "exporter", exporter, "redis_exporter")
             self.y += self.BOX + 12
+        if left_out > 0:
+            text = "and %d more, with nothing worse" % left_out
+            self.parts.append('<text x="%g" y="%g" class=small>%s</text>' % (self.WIDTH / 2, self.y + 6, text))
+            self.y += 14
         if names:
             self.parts.append('<path d="M%g %gL%g %g" class="way rail"/>' % (rail, top, rail, self.y + 8))
         self.y += 8
@@ -314,7 +343,7 @@ class Drawing:
 
     def svg(self):
         hosts = self.found["hosts"]
-        self.nodes([name for name, host in sorted(hosts.items()) if "redis" in host["groups"]][:24])
+        self.nodes([name for name, host in sorted(hosts.items()) if "redis" in host["groups"]])
         for name, host in sorted(hosts.items()):
             if "monitoring" in host["groups"] and "redis" not in host["groups"]:
                 self.monitoring(name)
@@ -323,6 +352,13 @@ class Drawing:
             self.y + 2,
             "".join(self.parts),
         )
+
+
+def short(text):
+    """A name that fits into a box: without its domain, and without its middle."""
+    name = text if re.match(r"[\d.]+$", text) else text.split(".")[0]
+    half = MOST_LETTERS // 2
+    return name if len(name) <= MOST_LETTERS else name[: half - 1] + "\u2026" + name[-half:]
 
 
 def drawing(found):
@@ -374,7 +410,9 @@ font:13px/1.45 ui-monospace,monospace}
 code{font:13px ui-monospace,monospace}details{margin-top:10px}summary{cursor:pointer;color:var(--dim)}
 table{border-collapse:collapse;width:100%;font-size:.92rem}td,th{text-align:left;padding:5px 8px 5px 0;
 border-top:1px solid var(--line);vertical-align:top}
-.scroll{overflow-x:auto}.fine{margin:0;padding:14px 16px}
+.scroll{overflow-x:auto}td:nth-child(2){white-space:nowrap}
+@media(max-width:640px){tr{display:block;padding:8px 0;border-top:1px solid var(--line)}
+td,th{display:block;border:0;padding:0}}.fine{margin:0;padding:14px 16px}
 @media(min-width:900px){main{grid-template-columns:minmax(0,440px) minmax(0,1fr)}header,section{grid-column:1/-1}
 figure{position:sticky;top:16px}}
 @media print{body{background:#fff}}

@@ -338,6 +338,7 @@ class Finding:
             "severity": self.severity,
             "hop": self.hop,
             "host": self.host,
+            "hosts": list(dict.fromkeys([self.host, *filter(None, self.facts.get("nodes", "").split(", "))])),
             "cause": self.cause,
             "evidence": self.evidence,
             "cure": self.cure,
