@@ -264,3 +264,158 @@ def test_datasources_of_nested_panels():
         {"panels": [{"datasource": {"uid": "c"}}]},
     ]
     assert sorted(_evidence_monitoring.datasources_of(panels)) == ["a", "b", "c"]
+
+
+# ---------------------------------------------------------------------------------------------------- packet filters
+
+NFT = """table inet filter { # handle 1
+	chain input { # handle 1
+		type filter hook input priority filter; policy drop;
+		ct state established,related accept # handle 2
+		ip saddr 10.0.1.20 tcp dport 9121 counter packets 0 bytes 0 drop # handle 7
+	}
+	chain output { # handle 3
+		type filter hook output priority filter; policy accept;
+		tcp dport 9121 reject with tcp reset # handle 9
+	}
+}
+"""
+IPTABLES = """*nat
+:INPUT ACCEPT [0:0]
+COMMIT
+*filter
+:INPUT DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+-A INPUT -i lo -j ACCEPT
+-A INPUT -p tcp -m tcp --dport 9121 -j DROP
+-A OUTPUT -d 10.0.2.27/32 -j REJECT --reject-with icmp-port-unreachable
+COMMIT
+"""
+
+
+def test_rules_of_nftables_that_take_packets_away():
+    policy, drop, reject = _evidence.nft_rules(NFT)
+    assert (policy["hook"], policy["let"]) == ("input", "sudo nft insert rule inet filter input")
+    assert drop["undo"] == "sudo nft delete rule inet filter input handle 7"
+    assert "tcp dport 9121" in drop["rule"] and drop["hook"] == "input"
+    assert (reject["hook"], reject["undo"]) == ("output", "sudo nft delete rule inet filter output handle 9")
+
+
+def test_rules_of_iptables_that_take_packets_away():
+    policy, drop, reject = _evidence.iptables_rules("iptables", IPTABLES)
+    assert (policy["hook"], policy["let"]) == ("input", "sudo iptables -I INPUT")
+    assert drop["undo"] == "sudo iptables -D INPUT -p tcp -m tcp --dport 9121 -j DROP"
+    assert (reject["hook"], "10.0.2.27/32" in reject["rule"]) == ("output", True)
+
+
+def test_a_port_that_nobody_listens_on_and_one_that_somebody_does():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert _evidence.tcp("127.0.0.1", port) == ""
+    assert _evidence.tcp("127.0.0.1", port) == "refused"
+    assert _evidence.tcp("no-such-host.invalid", port) == "name_unknown"
+
+
+# ----------------------------------------------------------------------------------------- files that are handed over
+
+
+def test_files_that_systemd_hands_over(tmp_path, pki):
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "password").write_text(CANARY)
+    cert, key = pki.issue("web")
+    old_cert, old_key = pki.issue("old", days=-1)
+    found = _evidence.handed_over(
+        {
+            "web.crt": str(cert),
+            "web.key": str(key),
+            "old.crt": str(old_cert),
+            "old.key": str(old_key),
+            "redis_ca.crt": str(pki.ca()),
+            "exporter_ca.crt": str(tmp_path / "empty"),
+            "password": str(tmp_path / "password"),
+            "gone": str(tmp_path / "gone"),
+            "hollow": str(tmp_path / "empty"),
+        }
+    )
+    assert "web.key" not in found and "old.key" not in found
+    assert not any("problem" in found[name] for name in ("web.crt", "redis_ca.crt", "password"))
+    assert "expired" in found["old.crt"]["problem"]
+    assert "is empty" in found["exporter_ca.crt"]["problem"] and "is empty" in found["hollow"]["problem"]
+    assert found["gone"]["way"]["missing"] == str(tmp_path / "gone")
+    assert CANARY not in repr(found)
+
+
+# ------------------------------------------------------------------------------------------------------ what Redis does
+
+
+def test_who_holds_the_connections_of_a_redis_that_takes_no_more(redis_server):
+    """Over TLS it says nothing at all: the connection ends in the handshake."""
+    server = redis_server(extra=["maxclients 6"])
+    pool = [socket.create_connection(("127.0.0.1", server.port)) for dummy in range(6)]
+    try:
+        target = _evidence_redis._redis.Target("127.0.0.1", server.port, verify=False, timeout=2)
+        with pytest.raises(_evidence_redis._redis.RedisProblem) as caught:
+            _evidence_redis._redis.Client(target)
+        answer = {"ok": False, "cause": caught.value.cause}
+        assert answer["cause"] == "closed"
+        found = _evidence_redis.with_context(answer, {"tls-port": str(server.port)}, _evidence.Mask([]))
+        assert found["clients"]["most"][0]["address"] == "127.0.0.1"
+        assert found["clients"]["all"] >= 6
+    finally:
+        for one in pool:
+            one.close()
+
+
+# ------------------------------------------------------------------------------------------------------- Alertmanager
+
+ALERTMANAGER = """receivers:
+  - name: chat
+    webhook_configs:
+      - url: "http://127.0.0.1:{port}/chat/{canary}"
+      - url: "https://user:{canary}@no-such-host.invalid/x"
+      - url_file: "{path}"
+    email_configs:
+      - smarthost: "127.0.0.1:1"
+"""
+
+
+def test_receivers_are_tried_and_their_paths_are_kept_to_themselves(tmp_path, monkeypatch):
+    (tmp_path / "url").write_text("http://127.0.0.1:2/%s\n" % CANARY)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        path = tmp_path / "alertmanager.yml"
+        path.write_text(ALERTMANAGER.format(port=port, canary=CANARY, path=tmp_path / "url"))
+        monkeypatch.setitem(_evidence_monitoring.CONFIG_FILES, "alertmanager", (str(path),))
+        found = _evidence_monitoring.receivers()
+        stored = _evidence_monitoring.config_files("alertmanager", _evidence.Mask([]))
+    assert {one["where"]: one["problem"] for one in found} == {
+        f"127.0.0.1:{port}": "",
+        "127.0.0.1:1": "refused",
+        "127.0.0.1:2": "refused",
+        "no-such-host.invalid:443": "name_unknown",
+    }
+    assert CANARY not in repr(found) + repr(stored)
+    path.write_text("global: {http_config: {proxy_from_environment: true}}\n" + path.read_text())
+    assert _evidence_monitoring.receivers() == []  # whether they can be reached, the proxy decides
+
+
+@pytest.mark.parametrize(
+    ("out", "said", "files"),
+    [
+        ("Checking {path}\n SUCCESS: {path} is valid prometheus config file syntax\n", 0, 0),
+        ("Checking {path}\n\n  FAILED: parsing YAML file {path}: yaml: line 6: did not find\n", 1, 1),
+        ('Checking {path}\n  FAILED:\n{path}: 5:11: group "x", rule 1, "X": could not parse expression\n', 1, 1),
+        ("Checking '{path}'  FAILED: undefined receiver \"a\"\n\namtool: error: failed to validate 1 file(s)\n", 1, 1),
+        ('level=INFO msg="Starting"\nlevel=ERROR msg="Error loading config" err="error parsing config file"\n', 1, 1),
+    ],
+)
+def test_what_the_check_of_a_program_says(tmp_path, monkeypatch, out, said, files):
+    path = tmp_path / "own.yml"
+    path.write_text("# by hand\n")
+    program = tmp_path / "check"
+    program.write_text("#!/bin/sh\ncat <<'END'\n%s\nEND\nexit %d\n" % (out.format(path=path), bool(said)))
+    program.chmod(0o755)
+    monkeypatch.setitem(_evidence_monitoring.CHECKS, "prometheus", (([str(program)], [str(path)]),))
+    found = _evidence_monitoring.check_config("prometheus", _evidence.Mask([]))
+    assert (len(found["said"]), len(found["files"])) == (said, files), found
+    assert not files or found["files"] == [{"path": str(path), "managed": False}]

@@ -161,6 +161,145 @@ def test_only_an_empty_group_is_said_of_an_inventory_without_monitoring(stack):
     assert ids(stack) == ["group_empty"]
 
 
+def test_a_filter_is_mended_by_its_rule_wherever_it_is(stack):
+    address = stack["hosts"][NODE]["address"]
+    way = {"url": "https://%s:9121/health" % address, "answered": False, "cause": "filtered", "error": "no answer"}
+    stack["hosts"][MONITORING]["evidence"]["reach"][NODE] = way
+    output = {"rule": "-A OUTPUT -d %s/32 -j DROP" % address, "hook": "output", "undo": "sudo iptables -D OUTPUT x"}
+    stack["hosts"][MONITORING]["evidence"]["packet_filter"] = [output]
+    (finding,) = _diagnosis.diagnose(stack)
+    assert finding["cure"] == [{"on": MONITORING, "run": "sudo iptables -D OUTPUT x"}]
+    stack["hosts"][MONITORING]["evidence"]["packet_filter"] = []
+    policy = {
+        "rule": "inet f in: policy drop",
+        "hook": "input",
+        "policy": True,
+        "let": "sudo nft insert rule inet f in",
+    }
+    stack["hosts"][NODE]["evidence"]["packet_filter"] = [policy]
+    (finding,) = _diagnosis.diagnose(stack)
+    source = stack["hosts"][MONITORING]["address"]
+    run = "sudo nft insert rule inet f in ip saddr %s tcp dport 9121 accept" % source
+    assert finding["cure"] == [{"on": NODE, "run": run}]
+    # Rules for other ports and other hosts are not what is looked for.
+    other = {"rule": "inet f in: tcp dport 19121 drop", "hook": "input", "undo": "sudo nft delete rule x"}
+    stack["hosts"][NODE]["evidence"]["packet_filter"] = [other]
+    (finding,) = _diagnosis.diagnose(stack)
+    assert "nft delete" not in str(finding["cure"])
+
+
+def test_a_filter_and_a_redis_that_is_stopped_are_two(stack):
+    evidence = stack["hosts"][NODE]["evidence"]
+    evidence["units"]["redis-server.service"].update(active=False, state="inactive", result="success", process=None)
+    evidence["exporter"]["metrics"]["up"] = 0
+    url = stack["hosts"][MONITORING]["evidence"]["reach"][NODE]["url"]
+    way = {"url": url, "answered": False, "cause": "filtered", "error": "no answer in time"}
+    stack["hosts"][MONITORING]["evidence"]["reach"][NODE] = way
+    assert ids(stack) == ["redis_stopped", "port_filtered"]
+
+
+@pytest.mark.parametrize("port", [6379, 9100, 9121])
+def test_every_port_that_is_asked_needs_its_rule(stack, port):
+    for group in stack["security_groups"]["groups"].values():
+        group["ip_permissions"] = [one for one in group["ip_permissions"] if one.get("from_port") != port]
+    (finding,) = _diagnosis.diagnose(stack)
+    assert finding["id"] == "sg_rule_missing" and "port %d" % port in finding["cause"]
+    assert set(finding["hosts"]) == set(stack["groups"]["redis"])
+
+
+def test_a_target_that_is_down_and_one_that_was(stack):
+    target = next(
+        one
+        for one in stack["hosts"][MONITORING]["evidence"]["prometheus"]["targets"]
+        if one["job"] == "node" and one["node"] == NODE
+    )
+    target.update(health="down", lastError="dial tcp: connect: connection refused", now="")
+    assert [(one["id"], one["severity"]) for one in _diagnosis.diagnose(stack)] == [("recovering", "info")]
+    target.update(now="refused")
+    assert ids(stack) == ["port_filtered"]  # it listens, and is not reached
+    node = stack["hosts"][NODE]["evidence"]
+    node["listening"] = [one for one in node["listening"] if one["port"] != 9100]
+    assert [(one["id"], one["severity"]) for one in _diagnosis.diagnose(stack)] == [("target_down", "error")]
+    target.update(now="", lastError="server returned HTTP status 401 Unauthorized", lastScrape="2099-01-01T00:00:00Z")
+    assert [(one["id"], one["severity"]) for one in _diagnosis.diagnose(stack)] == [("target_down", "error")]
+
+
+def test_alerts_have_time_to_arrive(stack):
+    evidence = stack["hosts"][MONITORING]["evidence"]
+    evidence["alertmanager"]["watchdog"] = 0
+    assert ids(stack) == ["alerts_not_arriving"]
+    evidence["units"]["alertmanager.service"]["started_at"] = stack["time"] - 20
+    assert ids(stack) == []
+
+
+def test_a_receiver_of_the_inventory_is_not_mended_by_the_playbook_alone(stack):
+    found = stack["hosts"][MONITORING]["evidence"]["alertmanager"]
+    found["receivers"] = [{"where": "10.213.106.1:9099", "problem": "name_unknown"}]
+    (finding,) = _diagnosis.diagnose(stack)
+    assert finding["id"] == "receiver_unreachable" and "resolv.conf" in finding["cure"][0]["do"]
+
+
+def test_failures_of_notifications_are_told_while_they_last(stack):
+    evidence = stack["hosts"][MONITORING]["evidence"]
+    failed = [{"labels": {"integration": "webhook"}, "value": [1, "3"]}]
+    evidence["prometheus"]["samples"]["notifications_failed"] = failed
+    assert [(one["id"], one["severity"]) for one in _diagnosis.diagnose(stack)] == [("notifications_failing", "info")]
+    evidence["alertmanager"]["notify_errors"] = ['msg="Notify for alerts failed" err="unexpected status code 500"']
+    (finding,) = _diagnosis.diagnose(stack)
+    assert finding["severity"] == "warning" and "status code 500" in str(finding["evidence"])
+
+
+def test_a_key_that_everybody_may_read(stack):
+    """chmod 644 *.pem: what the old runbook advised."""
+    found = stack["hosts"][NODE]["evidence"]["redis"]["files"]["redis_server"]
+    for step in found["key_way"]["steps"]:
+        step["mode"] = "0755"
+    found["key_way"]["steps"][-1]["mode"] = "0644"
+    (finding,) = _diagnosis.diagnose(stack)
+    assert (finding["id"], finding["severity"]) == ("key_readable", "warning")
+    assert finding["cure"] == [{"on": NODE, "run": "sudo chmod o-rwx " + found["key_path"]}]
+    found["key_way"]["steps"][-2]["mode"] = "0750"  # nobody gets there
+    assert ids(stack) == []
+
+
+def test_the_certificate_of_a_service_that_expires_soon(stack):
+    stack["hosts"][MONITORING]["evidence"]["grafana"]["ready"]["not_after"] = stack["time"] + 5 * 86400
+    (finding,) = _diagnosis.diagnose(stack)
+    assert (finding["id"], finding["severity"], finding["hop"]) == ("cert_expiring", "warning", "grafana")
+
+
+def test_a_file_that_several_services_are_given_is_one_finding_for_all_of_them(stack):
+    for files in stack["hosts"][MONITORING]["evidence"]["handed"].values():
+        for one in files.values():
+            if one["path"] == "/etc/prometheus/tls/server.crt":
+                one["problem"] = "the key /etc/prometheus/tls/server.key does not match the certificate"
+    for service in ("prometheus", "alertmanager", "grafana"):
+        ready = {"url": "https://x/", "answered": False, "cause": "tls", "error": "handshake failed"}
+        stack["hosts"][MONITORING]["evidence"][service]["ready"] = ready
+    (finding,) = _diagnosis.diagnose(stack)
+    assert finding["id"] == "prometheus_file"
+    restart = "sudo systemctl restart alertmanager.service grafana-server.service prometheus.service"
+    assert finding["cure"][1]["run"] == restart
+
+
+def test_a_dashboard_that_ends_in_the_past(stack):
+    board = stack["hosts"][MONITORING]["evidence"]["grafana"]["dashboards"]["redis-cluster"]
+    board.update({"from": "now-7d", "to": "now-1d"})
+    assert ids(stack) == ["dashboard_time_range"]
+    board.update({"from": "now-7d", "to": "now-1m"})
+    assert ids(stack) == []
+
+
+def test_settings_that_contradict_each_other_are_said_once(stack):
+    host = stack["hosts"][NODE]
+    host.update(evidence=None, problem="Task failed: Error while resolving value for 'redis_addr': 'x' is undefined")
+    host["untold"] = host["problem"]
+    first = _diagnosis.diagnose(stack)[0]
+    assert (first["id"], first["evidence"]) == ("settings_unreadable", ["'x' is undefined"])
+    host["unreachable"] = "timed out"
+    assert ids(stack)[0] == "host_unreachable" and "settings_unreadable" not in ids(stack)
+
+
 GROUPED = ("redis", "exporter", "files", "reach")  # probes that lie one level deeper
 
 

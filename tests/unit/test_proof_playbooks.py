@@ -1,0 +1,76 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""verify, doctor and incident give a verdict whatever the limit and the mode, on hosts that nobody reaches."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+INVENTORY = """
+redis: {hosts: {redis-a: {ansible_host: 127.0.0.1}, redis-b: {ansible_host: 127.0.0.2}}}
+monitoring: {hosts: {monitor: {ansible_host: 127.0.0.3}}}
+all: {vars: {ansible_port: 1, ansible_become: true, redis_exporter_redis_password: canary-p4ssw0rd}}
+"""
+
+
+@pytest.fixture
+def play(tmp_path):
+    """A static inventory, as somebody without EC2 has it: return code, output, and the directory of reports."""
+    (tmp_path / "inventory.yml").write_text(INVENTORY)
+
+    def run(name, *options):
+        argv = [Path(sys.executable).with_name("ansible-playbook"), f"redisops.monitoring.{name}"]
+        argv += ["-i", tmp_path / "inventory.yml", *options]
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "build/collections")
+        done = subprocess.run(
+            argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert "canary-p4ssw0rd" not in done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr, tmp_path / "reports"
+
+    return run
+
+
+@pytest.mark.parametrize("limit", [[], ["--limit", "redis-a"]], ids=["all", "limit"])
+def test_verify_fails_where_nobody_is_reached(play, limit):
+    rc, output, reports = play("verify", *limit)
+    assert rc == 2, output[-2000:]
+    report = json.loads((reports / "verify-redis.json").read_text())
+    failed = {(row["test"], row["subject"]) for row in report["rows"] if row["state"] == "failed"}
+    assert (1, "redis-a") in failed
+    assert ((1, "redis-b") in failed) == (not limit)
+    assert report["passed"] == 0
+
+
+@pytest.mark.parametrize("limit", [[], ["--limit", "redis-a"]], ids=["all", "limit"])
+def test_doctor_names_what_nobody_reaches(play, limit):
+    rc, output, reports = play("doctor", *limit)
+    assert rc == 2, output[-2000:]
+    (path,) = reports.glob("doctor-*.json")
+    findings = json.loads(path.read_text())["findings"]
+    hosts = ["redis-a"] if limit else ["monitor", "redis-a", "redis-b"]
+    assert [(one["id"], one["host"]) for one in findings] == [("host_unreachable", host) for host in hosts]
+    assert ("not looked at: monitor, redis-b" in output) == bool(limit)
+
+
+def test_incident_packs_what_there_is_within_the_limit(play):
+    rc, output, reports = play("incident", "--limit", "redis-a")
+    assert rc == 0, output[-2000:]
+    (path,) = reports.glob("incident-redis-*.tar.gz")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "The archive has no diagnosis" not in output
+
+
+def test_check_mode_of_verify_never_fails(play):
+    rc, output, _reports = play("verify", "--check", "--tags", "verify_exporter")
+    assert rc == 0, output[-2000:]
+    assert "FAIL  1 exporter    redis-a" in output
