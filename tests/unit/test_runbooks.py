@@ -213,3 +213,11 @@ def test_wrong_commands_are_found():
     ]
     assert list(problems(found[2], set(), set())) == []
     assert run(["ansible-playbook", "redisops.monitoring.nothing"], "--syntax-check").returncode != 0
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_programs_of_ours_are_called_by_their_path(path):
+    """They are on nobody's PATH."""
+    assert not re.findall(
+        r"(?:^|[`|;&] ?)(?:amtool|promtool) (?:check|test|alert|silence|query)\S*", path.read_text(), re.M
+    )
