@@ -351,6 +351,18 @@ def test_a_receiver_is_told_once_of_an_alert(tmp_path):
     ]
 
 
+def test_matchers_of_the_playbook_silence(tmp_path):
+    cases = [
+        ({}, []),
+        ({"silence_node": "redis-node-1a", "silence_cluster": ""}, ["node=redis-node-1a"]),
+        ({"silence_matchers": ['alertname=~"Redis.*"'], "silence_cluster": "c"}, ['alertname=~"Redis.*"', "cluster=c"]),
+        ({"silence_matchers": "alertname=RedisSwapping,node=x"}, ["alertname=RedisSwapping", "node=x"]),
+    ]
+    tasks = [show("{{ __alertmanager_silence_matchers }}", **variables) for variables, _matchers in cases]
+    shown = play(tmp_path, "alertmanager", tasks, defaults("alertmanager"))
+    assert shown == [matchers for _variables, matchers in cases]
+
+
 def test_every_alert_that_mutes_or_is_muted_is_one_of_the_rule_pack():
     known = yaml.safe_load((ROLES / "prometheus/vars/main/rules.yml").read_text())["__prometheus_alert_for_table"]
     rules = yaml.safe_load((ROLES / "alertmanager/vars/main/inhibit.yml").read_text())["__alertmanager_inhibit_pack"]
