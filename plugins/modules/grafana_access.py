@@ -61,6 +61,12 @@ options:
     description: Name of the service account that the token belongs to.
     type: str
     default: redisops
+  org_id:
+    description:
+      - Organisation that the token is for, the first one unless this is set.
+      - Which one the administrator has chosen in the web pages makes no difference.
+    type: int
+    default: 1
   program:
     description:
       - Grafana's program.
@@ -320,6 +326,7 @@ def main():
             "set_password": {"type": "bool", "default": False, "no_log": False},
             "token_path": {"type": "path", "required": True, "no_log": False},
             "service_account": {"type": "str", "default": "redisops"},
+            "org_id": {"type": "int", "default": 1},
             "program": {"type": "path", "default": "/usr/share/grafana/bin/grafana"},
             "homepath": {"type": "path", "default": "/usr/share/grafana"},
             "config": {"type": "path", "default": "/etc/grafana/grafana.ini"},

@@ -339,7 +339,7 @@ class Grafana:
             user = self.check_password(login, password)
             if not user:
                 raise self.wrong_password()
-            org = wanted or int(min(user["orgs"], key=int))
+            org = wanted or user.get("using") or int(min(user["orgs"], key=int))
             if str(org) not in user["orgs"]:
                 if not self.new:
                     raise self.fail(404, "Organization not found")

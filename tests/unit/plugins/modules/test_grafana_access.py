@@ -140,6 +140,20 @@ def test_password_known_to_be_new_costs_no_try(server, access, place):
     assert not access(server, NEW + "7")["changed"]
 
 
+def test_token_is_for_the_first_organisation_whichever_was_chosen_in_the_pages(server, access, place):
+    store = server.grafana.store
+    store.put("org", 2, {"id": 2, "name": "Other"})
+    admin = server.grafana.find_user("admin")
+    store.put("user", admin["id"], dict(admin, orgs={"1": "Admin", "2": "Admin"}, using=2))
+    assert server.call("GET", "/api/org")[1]["id"] == 2
+    access(server)
+    assert server.call("GET", "/api/org", auth=place.token.read_text().strip())[1]["id"] == 1
+    assert not access(server)["changed"]
+    place.token.unlink()
+    access(server, org_id=2)
+    assert server.call("GET", "/api/org", auth=place.token.read_text().strip())[1]["id"] == 2
+
+
 def lock(server):
     for _each in range(5):
         server.call("GET", "/api/user", auth=("admin", "guess"))
