@@ -244,8 +244,10 @@ class Access:
                 said, account = account.message, find()
                 if account is None:
                     raise self.admin.error("cannot make the service account %s: %s" % (name, said))
-        if account["role"] != "Admin":
-            self.admin.request("PATCH", "%s/%d" % (ACCOUNTS, account["id"]), {"role": "Admin"})
+        wanted = {"role": "Admin", "isDisabled": False}
+        changes = {key: value for key, value in wanted.items() if account.get(key, value) != value}
+        if changes:
+            self.admin.request("PATCH", "%s/%d" % (ACCOUNTS, account["id"]), changes)
         return account["id"]
 
     def make(self):

@@ -348,7 +348,7 @@ class Grafana:
         if scheme == "Bearer":
             for account in self.store.all("serviceaccount"):
                 for token in account["tokens"]:
-                    if token["hash"] != hash_token(value):
+                    if token["hash"] != hash_token(value) or account.get("disabled"):
                         continue
                     if token["expires"] and token["expires"] <= time.time():
                         raise (
@@ -774,7 +774,8 @@ def reload_provisioning(grafana, request, what):
 
 def account_view(grafana, account, avatar=""):
     view = {key: account[key] for key in ("id", "name", "login", "role")}
-    view.update(orgId=account["org"], isDisabled=False, tokens=len(account["tokens"]), avatarUrl=avatar)
+    view.update(orgId=account["org"], tokens=len(account["tokens"]), avatarUrl=avatar)
+    view["isDisabled"] = account.get("disabled", False)
     if grafana.new:
         view["uid"] = account["uid"]
     return view
@@ -817,6 +818,7 @@ def read_account(grafana, request, account_id):
 def change_account(grafana, request, account_id):
     account = find_account(grafana, request, account_id)
     account["role"] = (request.json or {}).get("role") or account["role"]
+    account["disabled"] = (request.json or {}).get("isDisabled", account.get("disabled", False))
     grafana.store.put("serviceaccount", account["id"], account)
     view = account_view(grafana, account)
     return Answer(200, {"id": account["id"], "message": "Service account updated", "serviceaccount": view})

@@ -191,12 +191,18 @@ def demote(server, place):
     server.call("PATCH", "/api/serviceaccounts/%d" % account["id"], {"role": "Viewer"})
 
 
+def disable(server, place):
+    account = server.call("GET", "/api/serviceaccounts/search?query=redisops")[1]["serviceAccounts"][0]
+    server.call("PATCH", "/api/serviceaccounts/%d" % account["id"], {"isDisabled": True})
+
+
 @pytest.mark.parametrize(
     "break_it",
     [
         revoke,
         remove_account,
         demote,
+        disable,
         lambda server, place: place.token.unlink(),
         lambda server, place: place.token.write_text(""),
         lambda server, place: place.token.write_text("two\nlines\n"),
@@ -205,7 +211,19 @@ def demote(server, place):
         lambda server, place: place.token.chmod(0o644),
         lambda server, place: (place.token.rename(place.token.parent / "x"), place.token.symlink_to("x")),
     ],
-    ids=["revoked", "account gone", "demoted", "no file", "empty", "lines", "binary", "foreign", "open", "link"],
+    ids=[
+        "revoked",
+        "account gone",
+        "demoted",
+        "disabled",
+        "no file",
+        "empty",
+        "lines",
+        "binary",
+        "foreign",
+        "open",
+        "link",
+    ],
 )
 def test_token_that_does_not_work_is_replaced(server, access, place, break_it):
     access(server)
