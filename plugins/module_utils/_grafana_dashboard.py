@@ -334,6 +334,7 @@ DEFAULTS = {
     "placement": {"bottom"},
     "pointSize": {5},
     "reducer": {"sum"},
+    "repeatDirection": {"h"},
     "regexApplyTo": {"value"},
     "rowHeight": {0.9},
     "showHeader": {True},
@@ -553,7 +554,8 @@ def panel_edits(ours, theirs):
     schemas = [one.get("schemaVersion") for one in (ours, theirs)]
     # Since 39 no migration has touched an option that a dashboard of ours could have.
     same_schema = schemas[0] == schemas[1] or all(isinstance(one, int) and one >= 39 for one in schemas)
-    for path, one, other in pairs_of(old_rows, new_rows, "rows"):
+    oldest = bool(ours.get("rows"))  # before schema 16, where a row held its panels and had no place
+    for path, one, other in [] if oldest else pairs_of(old_rows, new_rows, "rows"):
         if one is Missing or other is Missing:
             yield path, one, other
         else:
@@ -564,7 +566,7 @@ def panel_edits(ours, theirs):
             yield path, one, other
             continue
         (row, above), (its_row, above_it) = stood[id(one)], stands[id(other)]
-        if row != its_row:
+        if row != its_row and not oldest:
             yield path + ".row", row, its_row
         elif above == above_it and one.get("gridPos"):
             other = dict(other, gridPos=dict(other.get("gridPos") or {}, y=grid(one, "y")))

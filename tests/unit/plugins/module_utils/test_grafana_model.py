@@ -328,6 +328,21 @@ def test_panels_inside_of_rows_are_seen():
     assert edit_paths(ours, theirs) == ["panels[Memory].targets[A].expr"]
 
 
+def test_rows_of_the_oldest_schemas():
+    inner = {"id": 1, "type": "text", "title": "Inner", "content": "x"}
+    ours = {
+        "uid": "a",
+        "title": "Old",
+        "schemaVersion": 14,
+        "rows": [{"title": "First", "showTitle": True, "panels": [inner]}],
+    }
+    row = {"id": 2, "type": "row", "title": "First", "gridPos": {"x": 0, "y": 0, "w": 24, "h": 1}}
+    panel = dict(inner, gridPos={"x": 0, "y": 1, "w": 24, "h": 8})
+    theirs = {"uid": "a", "title": "Old", "schemaVersion": 42, "panels": [row, panel]}
+    assert edit_paths(ours, theirs) == []
+    assert edit_paths(ours, dict(theirs, panels=[row, dict(panel, title="Mine")])) == ["panels[Inner].title"]
+
+
 def real_pair():
     for path in (REAL, REAL_AFTER_SAVE):
         if not path.exists():
