@@ -62,9 +62,16 @@ def unwrap(document, origin):
     known = isinstance(document, dict) and isinstance(document.get("title"), str) and document["title"].strip()
     if not known or not any(key in document for key in ("panels", "rows", "schemaVersion", "templating")):
         raise GrafanaError("%s is not a dashboard: it has no title, or no panels" % origin)
-    for key in ("panels", "rows", "tags"):
+    for key in ("panels", "rows", "tags", "links", "__inputs"):
         if not isinstance(document.get(key, []), (list, type(None))):
             raise GrafanaError("%s is not a dashboard: its %s are no list" % (origin, key))
+    for key in ("panels", "rows"):
+        if not all(isinstance(entry, dict) for entry in document.get(key) or []):
+            raise GrafanaError("%s is not a dashboard: one of its %s is no object" % (origin, key))
+    for key in ("templating", "annotations"):
+        entries = document.get(key) or {}
+        if not isinstance(entries, dict) or not isinstance(entries.get("list") or [], list):
+            raise GrafanaError("%s is not a dashboard: its %s hold no list" % (origin, key))
     return document
 
 
@@ -108,7 +115,8 @@ def walk_strings(node, key=None, parent=None):
 def template_variables(document):
     templating = document.get("templating")
     entries = templating.get("list") if isinstance(templating, dict) else None
-    return {entry.get("name") for entry in entries or [] if isinstance(entry, dict)}
+    entries = entries if isinstance(entries, list) else []
+    return {entry["name"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
 
 
 def input_values(document, given):
@@ -116,10 +124,10 @@ def input_values(document, given):
     values, missing = {}, {}
     for entry in document.get("__inputs") or []:
         name = entry.get("name") if isinstance(entry, dict) else None
-        if not name:
+        if not name or not isinstance(name, str):
             continue
         kind = entry.get("type") or "constant"
-        default = BUILT_IN.get(entry.get("pluginId")) if kind == "datasource" else entry.get("value")
+        default = BUILT_IN.get(str(entry.get("pluginId"))) if kind == "datasource" else entry.get("value")
         value = given.get(name, default)
         if value is None or value == "":
             missing[name] = "%s %s" % (kind, entry.get("pluginId")) if entry.get("pluginId") else kind
@@ -225,8 +233,8 @@ def names_of(items):
 def differences(before, after, path=""):
     """(path, value before, value after) of every place that differs; entries of lists are matched by name."""
     if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted(set(before) | set(after)):
-            deeper = "%s.%s" % (path, key) if path else key
+        for key in sorted(set(before) | set(after), key=str):
+            deeper = "%s.%s" % (path, key) if path else str(key)
             yield from differences(before.get(key, Missing), after.get(key, Missing), deeper)
     elif isinstance(before, list) and isinstance(after, list):
         yield from list_differences(before, after, path)
@@ -236,7 +244,7 @@ def differences(before, after, path=""):
 
 def list_differences(before, after, path):
     key = names_of(before)
-    if key and names_of(after) is not None and all(item.get(key) not in (None, "") for item in after):
+    if key and names_of(after) and all(isinstance(item.get(key), (str, int)) and item[key] != "" for item in after):
         old, new = ({item[key]: item for item in items} for items in (before, after))
         if len(new) == len(after):
             for name in sorted(set(old) | set(new), key=str):
@@ -431,11 +439,12 @@ def datasource_uid(value):
 
 def flat_panels(dashboard):
     """All panels, those inside of rows included."""
-    for panel in dashboard.get("panels") or []:
+    panels, rows = (dashboard.get(key) if isinstance(dashboard.get(key), list) else [] for key in ("panels", "rows"))
+    for panel in panels:
         if isinstance(panel, dict):
             yield panel
             yield from flat_panels(panel)
-    for row in dashboard.get("rows") or []:
+    for row in rows:
         if isinstance(row, dict):
             yield from flat_panels(row)
 
@@ -454,7 +463,11 @@ def significant(value, key=None):
 
 def edits(ours, theirs):
     """(path, ours, theirs) of everything that a save alone cannot explain."""
-    return list(top_level_edits(ours, theirs)) + list(variable_edits(ours, theirs)) + list(panel_edits(ours, theirs))
+    try:
+        return [*top_level_edits(ours, theirs), *variable_edits(ours, theirs), *panel_edits(ours, theirs)]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        # The API takes what is no dashboard, such as numbers for panels. No web interface has saved that.
+        return list(differences(bare(ours), bare(theirs)))
 
 
 def unexplained(ours, theirs, path):

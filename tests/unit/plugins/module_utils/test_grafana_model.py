@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import random
 import sys
 from pathlib import Path
 
@@ -63,7 +64,10 @@ def test_a_wrong_pin_names_both_digests():
 @pytest.mark.parametrize(
     "document",
     [None, [], "x", 5, {}, {"title": "no panels"}, {"panels": []}, {"title": " ", "panels": []},
-     {"title": ["x"], "panels": []}, {"title": "x", "panels": {}}, {"title": "x", "panels": [], "tags": "a"}],
+     {"title": ["x"], "panels": []}, {"title": "x", "panels": {}}, {"title": "x", "panels": [], "tags": "a"},
+     {"title": "x", "panels": [1]}, {"title": "x", "rows": ["a"]},
+     {"title": "x", "panels": [], "templating": {"list": {"a": 1}}}, {"title": "x", "panels": [], "__inputs": "a"},
+     {"title": "x", "panels": [], "annotations": "a"}],
 )  # fmt: skip
 def test_what_is_no_dashboard(document):
     with pytest.raises(GrafanaError, match="is not a dashboard"):
@@ -341,6 +345,28 @@ def test_rows_of_the_oldest_schemas():
     theirs = {"uid": "a", "title": "Old", "schemaVersion": 42, "panels": [row, panel]}
     assert edit_paths(ours, theirs) == []
     assert edit_paths(ours, dict(theirs, panels=[row, dict(panel, title="Mine")])) == ["panels[Inner].title"]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_the_api_takes_and_is_no_dashboard_is_an_edit_and_no_crash(seed):
+    """Values of the wrong kind in arbitrary places, in ours and in theirs."""
+    luck = random.Random(seed)
+    whole = prepared() if seed % 2 else samples.current()
+
+    def places(node):
+        for key in list(node) if isinstance(node, dict) else range(len(node)):
+            yield node, key
+            if isinstance(node[key], (dict, list)):
+                yield from places(node[key])
+
+    for dummy in range(25):
+        broken = copy.deepcopy(whole)
+        node, key = luck.choice(list(places(broken)))
+        node[key] = luck.choice([None, [], {}, "", 0, True, "x", [1], [[1]], {"a": 1}, {"uid": None}, 2.5])
+        assert isinstance(edit_paths(whole, broken), list)
+        assert isinstance(edit_paths(broken, whole), list)
+        assert model.as_diff(model.differences(broken, whole))
+        assert model.summary(broken, "f")
 
 
 def real_pair():
