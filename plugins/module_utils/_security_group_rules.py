@@ -227,6 +227,8 @@ def _group_id(where: str, value: str):
 
 
 def _group_name(where: str, value: str):
+    if not value:
+        raise RuleError(f"{where}: group_name is empty")
     if GROUP_ID.fullmatch(value):
         raise RuleError(f"{where}: group_name {value!r} is an id; use group_id")
     return "group_name", value, None
@@ -522,7 +524,7 @@ def permissions(rules: list) -> list:
         member, name = _PERMISSION_MEMBERS[key.kind]
         if permission is None:
             permission = {"IpProtocol": key.proto, member: []}
-            if key.proto in ("tcp", "udp", "icmp", "icmpv6"):
+            if key.proto != "-1":
                 permission.update(FromPort=key.from_port, ToPort=key.to_port)
             grouped[(key.proto, key.from_port, key.to_port, key.kind)] = permission
         pair = {name: key.source}

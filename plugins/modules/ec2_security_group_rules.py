@@ -509,6 +509,17 @@ class SecurityGroup:
     def read_rules(self):
         self.rules = [self._rule(item) for item in self._items(self.id)]
 
+    def _read_descriptions(self):
+        """Of rules that came since the group was read, if the server leaves them out of the rules."""
+        wanted = {key for key, want in self.wanted.items() if want.present and want.description}
+        if any(rule.key in wanted and not rule.description for rule in self.rules):
+            for group in self._groups({"group-id": [self.id]}):
+                self.descriptions.update(sgr.group_descriptions(group))
+            self.rules = [
+                rule._replace(description=rule.description or self.descriptions.get(rule.key, ""))
+                for rule in self.rules
+            ]
+
     def _rule(self, item):
         rule = sgr.rule_from_aws(item, self.group["OwnerId"])
         if item.get("Description") is None:
@@ -534,6 +545,7 @@ class SecurityGroup:
                 race = error
             time.sleep(pause)
             self.read_rules()
+            self._read_descriptions()
             self._note(plan)
         raise race
 

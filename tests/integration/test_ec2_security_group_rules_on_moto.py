@@ -195,6 +195,7 @@ def test_one_rule_from_a_group(world):
         ({"proto": "all", "cidr_ip": ["10.0.0.0/16"]}, "ingress -1 10.0.0.0/16"),
         ({"ports": [443], "cidr_ip": ["0.0.0.0/0"], "direction": "egress"}, "egress tcp/443-443 0.0.0.0/0"),
         ({"ports": [22], "cidr_ip": ["198.51.100.7"]}, "ingress tcp/22-22 198.51.100.7/32"),
+        ({"proto": 50, "cidr_ip": ["10.0.0.0/16"]}, "ingress 50/-1--1 10.0.0.0/16"),
     ],
 )
 def test_kinds_of_rules(world, rule, expected):
@@ -486,6 +487,13 @@ def test_write_that_is_carried_out_and_never_answered(world, no_waiting, action,
         assert done < done_lines(before, world.state())
     assert result["changed"] is bool(done)
     converges(world, broken)
+
+
+def test_rule_from_a_group_is_one_line_although_the_answer_was_lost(world, no_waiting):
+    foretold = world.ok([EXPORTER], True, check=True)
+    world.proxy.before = lambda call, action: "answer lost" if call == 3 else None
+    assert world.ok([EXPORTER], True)["lines"] == foretold["lines"]
+    assert world.proxy.writes() == ["AuthorizeSecurityGroupIngress"] * 2
 
 
 PORTAL = "<html><body><h1>Log in</h1>" + "<p>first</p>" * 99 + "</body></html>"

@@ -125,6 +125,7 @@ def test_a_group_of_another_account():
         ({"cidr_ip": []}, "no source"),
         ({"group_id": ["prometheus-sg"]}, "group_id 'prometheus-sg' is not like sg-"),
         ({"group_id": [PEER + "0"]}, "is not like sg-"),
+        ({"group_name": [" "]}, "group_name is empty"),
         ({"group_id": ["1/" + PEER]}, "is not like sg-"),
         ({"group_name": [PEER]}, "is an id; use group_id"),
         ({"ip_prefix": ["10.0.0.0/8"]}, "is not a prefix list id"),
@@ -498,6 +499,7 @@ def test_permissions_group_what_one_call_may_hold():
         {"ports": [22], "cidr_ipv6": ["2001:db8::/48"]},
         {"ports": [22], "group_id": [f"210987654321/{PEER}"], "rule_desc": ""},
         {"proto": "all", "ip_prefix": ["pl-01234567"]},
+        {"proto": "50", "ip_prefix": ["pl-01234567"]},
     )
     two = [{"CidrIp": "10.0.0.0/16", "Description": "x"}, {"CidrIp": "10.1.0.0/16", "Description": "x"}]
     assert sgr.permissions(wanted) == [
@@ -511,6 +513,7 @@ def test_permissions_group_what_one_call_may_hold():
             "UserIdGroupPairs": [{"GroupId": PEER, "UserId": "210987654321"}],
         },
         {"IpProtocol": "-1", "PrefixListIds": [{"PrefixListId": "pl-01234567"}]},
+        {"IpProtocol": "50", "FromPort": -1, "ToPort": -1, "PrefixListIds": [{"PrefixListId": "pl-01234567"}]},
     ]
 
 
