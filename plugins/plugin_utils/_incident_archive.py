@@ -38,7 +38,8 @@ SEVERITIES = {"P1": "#c0392b", "P2": "#d9821e", "P3": "#1f77b4"}
 STYLE = (
     ":root{color-scheme:light dark}body{font:16px/1.5 sans-serif;margin:1em auto;max-width:64em;padding:0 1em}"
     "img{max-width:100%;height:auto}table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #8886;"
-    "padding:.3em .5em;text-align:left;vertical-align:top;overflow-wrap:anywhere}.p{color:#c0392b}h2{margin-top:1.6em}"
+    "padding:.3em .5em;text-align:left;vertical-align:top}.p{color:#c0392b;overflow-wrap:anywhere}h2{margin-top:1.6em}"
+    ".w{overflow-x:auto}td:first-child{white-space:nowrap}@media(max-width:700px){.w img{max-width:none;width:660px}}"
 )
 
 
@@ -140,8 +141,11 @@ class Archive:
             out.append("<h2>Metrics</h2>")
         for path in pictures:
             data = path[: -len("svg")] + "json"
-            out.append("<p><img src='%s' alt='%s'><br>%s</p>" % (path, os.path.basename(path)[:-4], link(data)))
-        out.append("<h2>Hosts</h2><table><tr><th>Host</th><th>Files</th></tr>")
+            out.append(
+                "<div class='w'><img src='%s' alt='%s'></div><p>%s</p>"
+                % (path, os.path.basename(path)[:-4], link(data))
+            )
+        out.append("<h2>Hosts</h2><div class='w'><table><tr><th>Host</th><th>Files</th></tr>")
         hosts = {}
         for path in sorted(self.content):
             if path.startswith("hosts/") and "/metrics/" not in path:
@@ -150,7 +154,7 @@ class Archive:
             links = ", ".join(link(path, path.split("/", 2)[2]) for path in paths)
             out.append("<tr><td>%s</td><td>%s</td></tr>" % (escape(host), links))
         out.append(
-            "</table><p>Secrets are masked, arguments of slow commands left out. Keep it where the logs of these "
+            "</table></div><p>Secrets are masked, arguments of slow commands left out. Keep it where the logs of these "
         )
         out.append("hosts may be kept.</p></body></html>\n")
         return "".join(out)
@@ -176,10 +180,10 @@ class Archive:
         if not rows:
             yield "<p>none but the Watchdog</p>" if found else "<p>none, or Alertmanager was not asked</p>"
             return
-        yield "<table><tr><th>Severity</th><th>Alert</th><th>Of</th><th>Since</th><th>State</th></tr>"
+        yield "<div class='w'><table><tr><th>Severity</th><th>Alert</th><th>Of</th><th>Since</th><th>State</th></tr>"
         for row in sorted(rows):
             yield "<tr>%s</tr>" % "".join("<td>%s</td>" % escape(cell) for cell in row)
-        yield "</table>"
+        yield "</table></div>"
 
     def write(self, directory):
         """(path, size). Nobody but the owner reads it, from its first byte on."""

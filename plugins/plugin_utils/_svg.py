@@ -54,7 +54,7 @@ def chart(title, series, start, end, unit=""):
         for column, (index, name) in enumerate(names):
             x, y = LEFT + column * 220, HEIGHT + 18 * row + 6
             out.append('<rect x="%d" y="%d" width="12" height="4" fill="%s"/>' % (x, y, COLOURS[index % len(COLOURS)]))
-            out.append('<text x="%d" y="%d">%s</text>' % (x + 18, y + 6, escape(name[:32])))
+            out.append('<text x="%d" y="%d">%s</text>' % (x + 18, y + 6, escape(middle(name, 30))))
     return "".join(out) + "</svg>\n"
 
 
@@ -68,7 +68,7 @@ def timeline(title, spans, start, end):
         out.append('<text x="%d" y="%d">none</text>' % (names, TOP + 14))
     for row, (name, colour, bars) in enumerate(spans):
         y = TOP + 20 * row
-        out.append('<text x="%d" y="%d" text-anchor="end">%s</text>' % (names - 8, y + 12, escape(name[:40])))
+        out.append('<text x="%d" y="%d" text-anchor="end">%s</text>' % (names - 8, y + 12, escape(middle(name, 38))))
         for first, last in bars:
             x = _x(first, start, end, names)
             width = max(2.0, _x(last, start, end, names) - x)
@@ -101,6 +101,11 @@ def scale(values):
     while not ticks or ticks[-1] < high - 1e-9 * step:
         ticks.append(bottom + step * len(ticks))
     return ticks[-1], bottom, ticks
+
+
+def middle(text, most):
+    """A name without its middle: ends tell hosts apart."""
+    return text if len(text) <= most else text[: most // 2 - 1] + "\u2026" + text[-(most - most // 2) :]
 
 
 def short(value):

@@ -233,6 +233,13 @@ def test_timeline():
     assert "none" in _svg.timeline("Alerts", [], 0, 600)
 
 
+def test_long_names_keep_what_tells_them_apart():
+    names = ["redis-node-with-a-very-long-name-%02d.example" % number for number in (1, 2)]
+    text = _svg.chart("x", [(name, [(0, 1.0)]) for name in names], 0, 60)
+    assert "name-01.example</text>" in text and "name-02.example</text>" in text
+    assert _svg.middle("short", 5) == "short" and len(_svg.middle("x" * 99, 30)) == 30
+
+
 # ---------------------------------------------------------------------------------------------------- archive
 
 
