@@ -103,6 +103,7 @@ def test_end_of_validity(certificate, days):
     pem, end = certificate(days)
     assert certs.earliest("x", pem.encode()) == end
     assert certs.earliest("x", pem.replace("\n", "\r\n").encode()) == end
+    assert certs.earliest("x", pem.replace("N CERT", "N X509 CERT").replace("D CERT", "D X509 CERT").encode()) == end
 
 
 def test_of_a_file_with_several_certificates_the_one_that_ends_first_counts(certificate, key):

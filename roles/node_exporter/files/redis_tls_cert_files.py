@@ -22,7 +22,8 @@ import time
 
 METRIC = "redis_tls_cert_file_not_after_timestamp_seconds"
 MISSING = b"missing"  # what the unit hands over in place of a file that is not there
-PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+# OpenSSL, and so Redis, takes all three.
+PEM = re.compile(rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----(.*?)-----END \1-----", re.DOTALL)
 SEQUENCE, VERSION, UTC_TIME, GENERALIZED_TIME = 0x30, 0xA0, 0x17, 0x18
 
 
@@ -75,7 +76,7 @@ def earliest(path, content):
     if not blocks:
         raise Problem(f"{path} holds no PEM certificate")
     try:
-        return min(not_after(base64.b64decode(block)) for block in blocks)
+        return min(not_after(base64.b64decode(block)) for _label, block in blocks)
     except (ValueError, IndexError, binascii.Error):
         raise Problem(f"{path} holds a damaged PEM certificate") from None
 
