@@ -369,6 +369,7 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import _securi
 RACES = ("InvalidPermission.Duplicate", "InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound")
 PAUSES = (0, 1, 2, 4, 8)  # seconds before each reading again: AWS may take a moment to show a change
 MOST_FILTER_VALUES = 200
+THROTTLED = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException")  # with status 503
 GROUP_FULL = "RulesPerSecurityGroupLimitExceeded"
 CURES = {
     "InvalidGroup.NotFound": "the group or a source group does not exist, or is of another account or an unpeered VPC",
@@ -750,7 +751,8 @@ def _code(error):
 def _refused(error):
     """Whether AWS has said no, so that nothing has happened."""
     response = getattr(error, "response", None) or {}
-    return bool(response.get("Error")) and response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) < 500
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+    return bool(response.get("Error")) and (status < 500 or _code(error) in THROTTLED)
 
 
 def _one_line(error):

@@ -539,6 +539,14 @@ def test_endpoint_that_stays_away(world, no_waiting):
     assert world.state() == before
 
 
+def test_throttling_without_end_is_a_no(world, no_waiting):
+    world.proxy.before = lambda call, action: refuse("RequestLimitExceeded", 503) if action not in READS else None
+    result = world.fails([EXPORTER])
+    assert "RequestLimitExceeded: Injected: no; AWS kept throttling; run it again later; " in result["msg"]
+    assert "not known" not in result["msg"]
+    assert set(world.proxy.calls[2:]) == {"AuthorizeSecurityGroupIngress"}
+
+
 # --- two runs at once
 
 
