@@ -245,7 +245,8 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import _grafan
 ROOT_TITLES = ("General", "")
 HISTORY = 10  # versions to look through; each comes with its whole content
 SHOWN_EDITS = 5
-CONFLICTS = (409, 412)  # Grafana 13 says the one, all before it the other
+# 13 says 409 and all before it 412; what was made in the meantime can be a 400 too.
+CONFLICTS = (400, 409, 412)
 
 
 class Source:
@@ -345,6 +346,8 @@ class Folders:
 
     def make(self, parent, titles, uid=None):
         """The folders that are missing, the last one with `uid`. Its UID; in check mode the one it would have."""
+        if not titles:  # another run has made it since the first look
+            return parent
         if parent or len(titles) > 1:
             self.check_nesting(titles)
         for depth, title in enumerate(titles):
@@ -666,6 +669,8 @@ class Dashboard:
 
     def settle(self, refusal, body, wanted, folder):
         """(answer, did we store it) after a refusal: somebody else was faster, or has the title."""
+        if refusal.status == 400 and "already exists" not in refusal.message:
+            self.client.judge(refusal)
         status = refusal.data.get("status") if isinstance(refusal.data, dict) else None
         if status == "name-exists":
             self.make_way(wanted, folder)

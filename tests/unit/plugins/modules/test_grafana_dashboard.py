@@ -698,6 +698,34 @@ def test_another_run_stores_the_same_meanwhile(server, dashboard):
     assert not dashboard(server, samples.current("new", "New"))["changed"]
 
 
+@pytest.mark.parametrize(
+    "status, text",
+    [
+        (400, "A dashboard with the same uid already exists"),
+        (409, 'dashboards.dashboard.grafana.app "mine" already exists'),
+        (412, "The dashboard has been changed by someone else"),
+    ],
+)
+def test_two_runs_that_create_at_once(server, dashboard, status, text):
+    """Whatever the second one is told."""
+
+    def faster(method, path):
+        if method == "POST" and path == "/api/dashboards/db":
+            server.grafana.faults.remove(faster)
+            dashboard(server, samples.current())
+            return {"answer": (status, {"message": text})}
+        return None
+
+    server.grafana.faults.append(faster)
+    result = dashboard(server, samples.current())
+    assert (result["changed"], result["version"]) == (False, 1)
+
+
+def test_a_400_is_told(server, dashboard):
+    server.fault({"answer": (400, {"message": "refresh interval is too low"})}, "POST", "/api/dashboards/db")
+    assert "status 400: refresh interval is too low" in dashboard(server, samples.current())["msg"]
+
+
 def test_a_title_taken_on_grafana_9(oldest, dashboard):
     dashboard(oldest, samples.current("theirs"))
     result = dashboard(oldest, samples.current())
@@ -754,6 +782,20 @@ def test_a_folder_that_two_runs_make_at_once(server, dashboard):
 
         server.grafana.faults.append(first)
         assert dashboard(server, samples.current(title=title), uid=uid, folder=title)["folder_uid"] == uid
+
+
+def test_a_folder_that_another_run_makes_between_two_looks(server, dashboard):
+    looks = []
+
+    def strike(method, path):
+        if method == "GET" and path.startswith("/api/folders?"):
+            looks.append(path)
+            if len(looks) == 2:
+                server.grafana.faults.remove(strike)
+                server.call("POST", "/api/folders", {"uid": "theirs", "title": "Redis"})
+
+    server.grafana.faults.append(strike)
+    assert dashboard(server, samples.current(), folder="Redis")["folder_uid"] == "theirs"
 
 
 def test_a_write_to_a_place_that_is_none_is_told(newest, dashboard):
