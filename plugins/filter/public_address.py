@@ -9,6 +9,19 @@ import ipaddress
 
 from ansible.errors import AnsibleFilterError
 
+# What the internet routes. The rest of IPv6 is reserved, translated or local, whatever `is_global` says of it.
+IPV6 = ipaddress.ip_network("2000::/3")
+# Relays of 6to4, and examples: global to older Pythons.
+NOBODYS = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2002::/16", "3fff::/20")))
+
+
+def routed(address) -> bool:
+    if address.version == 6 and (address.scope_id or address not in IPV6):
+        return False
+    if any(address in network for network in NOBODYS if network.version == address.version):
+        return False
+    return address.is_global and not address.is_multicast
+
 
 def public_address(answer: str) -> str:
     """The address in *answer* as a CIDR of one host (/32, /128); AnsibleFilterError when it is no public address."""
@@ -20,7 +33,7 @@ def public_address(answer: str) -> str:
         raise AnsibleFilterError(
             f"public_address: {shown!r} is not an IP address; give the addresses themselves as a list of CIDRs"
         ) from None
-    if not address.is_global or address.is_multicast:
+    if not routed(address):
         raise AnsibleFilterError(
             f"public_address: {shown} is not a public address; give the addresses themselves as a list of CIDRs"
         )

@@ -35,6 +35,16 @@ def test_one_public_address(answer, cidr):
         "fe80::1",
         "fd00::1",
         "8.8.8.300",
+        "192.88.99.1",  # what ipaddress, or an older one, calls global
+        "fec0::1",
+        "4000::1",
+        "5f00::1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::1",
+        "3fff::1",
+        "::10.0.0.1",
+        "::ffff:8.8.8.8",
+        "2001:4860::1%eth0",
     ],
 )
 def test_anything_else_is_refused(answer):
