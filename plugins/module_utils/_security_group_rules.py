@@ -249,6 +249,11 @@ _SOURCES = {
 }
 
 
+def source(where: str, kind: str, value: str) -> str:
+    """One source as AWS writes it; RuleError with *where* when it is none."""
+    return _SOURCES[kind](where, value)[1]
+
+
 def _refuse_world(where: str, key: Key) -> None:
     if key.direction != "ingress" or key.kind not in WIDEST:
         return
