@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ansible.errors import AnsibleFilterError
 
 STOPPED = ("stopped", "stopping")
@@ -21,21 +23,39 @@ def addresses(instance):
     return sum(owner == "amazon" for owner in found), sum(owner != "amazon" for owner in found)
 
 
+def number(prices, *names):
+    """The price, None where there is none. Text that is a number is one: values of -e are text."""
+    found = prices
+    for name in names:
+        if not isinstance(found, Mapping):
+            raise AnsibleFilterError(f"ec2_costs: {names[0]} of the table of prices is no dictionary by type")
+        found = found.get(name)
+    if found is None:
+        return None
+    try:
+        value = None if isinstance(found, bool) else float(found)
+    except (TypeError, ValueError):
+        value = None
+    if value is None or not 0 <= value < float("inf"):
+        raise AnsibleFilterError(f"ec2_costs: the price {'.'.join(names)} is {found!r}: give a number")
+    return value
+
+
 def row(instance, volumes, prices, missing):
-    hours = prices["hours_per_month"]
+    hours = number(prices, "hours_per_month")
     kind = instance["instance_type"]
-    hourly = prices["instances"].get(kind)
+    hourly = number(prices, "instances", kind)
     if hourly is None:
         missing.add(kind)
     storage = 0.0
     for volume in volumes:
-        monthly = prices["volumes"].get(volume["type"])
+        monthly = number(prices, "volumes", volume["type"])
         if monthly is None:
             missing.add(volume["type"])
         storage += (monthly or 0) * volume["size"]
     auto, elastic = addresses(instance)
     state = instance["state"]["name"]
-    address_month = prices["public_ipv4"] * hours
+    address_month = number(prices, "public_ipv4") * hours
     # A stopped instance that had an automatic address gets one again when it starts; which ones do is not to be seen.
     running = (hourly or 0) * hours + storage + (auto + elastic) * address_month
     stopped = storage + elastic * address_month
@@ -59,8 +79,10 @@ def row(instance, volumes, prices, missing):
 
 def ec2_costs(instances, volumes, prices):
     """Rows and totals, in the currency of *prices* a month, for what ec2_instance_info and ec2_vol_info returned."""
+    if not isinstance(prices, Mapping):
+        raise AnsibleFilterError("ec2_costs: the table of prices is no dictionary; copy the one of the role power")
     for name in ("hours_per_month", "instances", "volumes", "public_ipv4"):
-        if name not in prices:
+        if prices.get(name) is None:
             raise AnsibleFilterError(f"ec2_costs: the table of prices has no {name}; copy the one of the role power")
     missing, rows = set(), []
     for instance in instances:

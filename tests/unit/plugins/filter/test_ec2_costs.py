@@ -86,6 +86,34 @@ def test_a_table_that_lacks_something():
         ec2_costs([], [], {name: value for name, value in PRICES.items() if name != "public_ipv4"})
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"instances": {"t3.small": "cheap"}}, "price instances.t3.small is 'cheap'"),
+        ({"instances": {"t3.small": True}}, "price instances.t3.small is True"),
+        ({"instances": {"t3.small": -1}}, "price instances.t3.small is -1"),
+        ({"instances": {"t3.small": "nan"}}, "price instances.t3.small is 'nan'"),
+        ({"instances": [0.02]}, "instances of the table of prices is no dictionary"),
+        ({"hours_per_month": "all"}, "price hours_per_month is 'all'"),
+        ({"public_ipv4": None}, "no public_ipv4"),
+    ],
+)
+def test_a_price_that_is_none(changed, says):
+    with pytest.raises(AnsibleFilterError, match=re.escape(says)):
+        ec2_costs([instance()], [], {**PRICES, **changed})
+
+
+def test_no_table_at_all():
+    for prices in (None, "", [1]):
+        with pytest.raises(AnsibleFilterError, match="no dictionary"):
+            ec2_costs([], [], prices)
+
+
+def test_prices_may_be_text_as_dash_e_gives_them():
+    [row] = ec2_costs([instance()], [], {**PRICES, "instances": {"t3.small": "0.02"}, "hours_per_month": "100"})["rows"]
+    assert row["now"] == pytest.approx(2)
+
+
 def test_the_runbook_s_sum():
     """Four t2.micro are the $35 a month, before storage, that the page this replaces tells."""
     total = ec2_costs([instance(f"i-{number}", "t2.micro") for number in range(4)], [], TABLE)["now"]
