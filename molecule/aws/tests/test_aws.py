@@ -194,24 +194,30 @@ def test_another_address_replaces_the_old_one_and_check_mode_foretells_it():
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("wrong", "says"),
     [
-        ("%3Chtml%3Elogin", "'<html>login' is not an IP address"),
-        ("10.0.0.9", "10.0.0.9 is not a public address"),
+        ({"security_groups_checkip_url": f"{ANSWERS}/%3Chtml%3Elogin"}, "'<html>login' is not an IP address"),
+        ({"security_groups_checkip_url": f"{ANSWERS}/10.0.0.9"}, "10.0.0.9 is not a public address"),
+        ({"security_groups_checkip_url": "http://127.0.0.1:9/"}, "did not answer"),
+        ({"monitoring_admin_cidrs": ["300.0.0.0/8"]}, "monitoring_admin_cidrs: cidr_ip 300.0.0.0/8: Octet 300"),
+        ({"monitoring_admin_cidrs": ["0.0.0.0/0"]}, "0.0.0.0/0 is the world"),
+        ({"security_groups_exporter_cidrs": "10.0.1.5/16"}, "10.0.1.5/16: host bits set"),
+        ({"monitoring_vpc": "redis-vcp"}, "no VPC is named redis-vcp: correct monitoring_vpc"),
     ],
 )
-def test_an_answer_that_is_no_public_address_opens_nothing(answer, says):
-    before = rules("prometheus-sg")
-    done = playbook("security_groups", security_groups_checkip_url=f"{ANSWERS}/{answer}")
-    assert done.returncode != 0
-    assert says in done.output
-    assert rules("prometheus-sg") == before
+def test_what_is_wrong_with_the_input_is_told_before_any_rule_is_changed(wrong, says):
+    before = rules("redis-cluster-sg"), rules("prometheus-sg")
+    assert says in refused("security_groups", **{"security_groups_exporter_port": 9999, **wrong})
+    assert (rules("redis-cluster-sg"), rules("prometheus-sg")) == before
 
 
-def test_no_answer_opens_nothing():
-    before = rules("prometheus-sg")
-    assert "did not answer" in refused("security_groups", security_groups_checkip_url="http://127.0.0.1:9/")
-    assert rules("prometheus-sg") == before
+def test_lists_may_be_text():
+    """As -e name=value and the surveys of AWX give them."""
+    text = {"monitoring_admin_cidrs": "192.0.2.0/24\n203.0.113.0/24\n", "security_groups_exporter_cidrs": "10.0.0.0/16"}
+    done = works("security_groups", "--check", "--diff", changed=2, **text)
+    added = set(re.findall(r"^\+ ingress tcp/(\S+ from \S+)", done.stdout, re.MULTILINE))
+    networks = {f"{port} from {network}" for port, network in admins("192.0.2.0/24", "203.0.113.0/24")}
+    assert added == networks | {f"{port} from 10.0.0.0/16" for port in (9121, 9100, 6379)}
 
 
 def test_one_group_for_both_keeps_both_lists():
@@ -236,8 +242,11 @@ def test_drift_is_mended_where_it_can_be_and_told_where_not():
     ec2.modify_instance_metadata_options(InstanceId=instance["InstanceId"], **weaker)
     done = works(
         "provision", changed=2,
-        monitoring_instance_volume_size=50, monitoring_instance_type="t3.micro",
+        monitoring_instance_volume_size="50",
+        monitoring_instance_type="t3.micro", monitoring_instance_change_type="false",
         monitoring_instance_subnet="redis-subnet-1b", monitoring_instance_key_name="other",
+        monitoring_instance_public_ip="yes", monitoring_instance_image_id="ami-2",
+        monitoring_instance_root_device="/dev/xvda",
     )  # fmt: skip
     said = " ".join(done.stdout.split())
     [now] = instances("monitoring")
@@ -247,7 +256,11 @@ def test_drift_is_mended_where_it_can_be_and_told_where_not():
     assert "type is t3.small, wanted t3.micro: run again with monitoring_instance_change_type=true" in said
     disk = volume(now)["VolumeId"]
     assert f"{disk} has 20 GiB, wanted 50: aws ec2 modify-volume --volume-id {disk} --size 50" in said
+    assert "Until then keep monitoring_instance_volume_size at 20" in said
     assert "an instance cannot move" in said
+    assert "it has no public address and monitoring_instance_public_ip wants one" in said
+    assert "its image is ami-00000000000000001, wanted ami-2" in said
+    assert "its root device is /dev/sda1" in said
     assert "its key pair is redis-cluster-key, wanted other" in said
 
 
@@ -299,8 +312,26 @@ def test_what_is_missing_or_ambiguous_is_told_with_its_cure():
     said = refused("provision", **wrong)
     assert "monitoring_instance_address is public and there is no public address" in said
     assert "monitoring_security_group is empty" in said
-    assert "no VPCs are named no-vpc" in said
-    assert "no subnet redis-subnet-1a in no-vpc" in said
+    assert "no VPC is named no-vpc" in said
+    assert "no subnet redis-subnet-1z in redis-vpc" in refused(
+        "provision", monitoring_vpc="redis-vpc", monitoring_instance_subnet="redis-subnet-1z"
+    )
+
+
+def test_a_new_instance_is_judged_before_anything_is_made():
+    """As another cluster of this account: nothing of it is there yet."""
+    iam.create_role(RoleName="redis-new-monitoring", AssumeRolePolicyDocument="{}")
+    groups = len(ec2.describe_security_groups()["SecurityGroups"])
+    said = refused(
+        "provision", monitoring_cluster="redis-new", monitoring_security_group="new-sg",
+        monitoring_instance_key_name="redis-cluster-kye", monitoring_admin_cidrs=["0.0.0.0/0"],
+    )  # fmt: skip
+    assert "no key pair redis-cluster-kye in this region" in said
+    assert "monitoring_admin_cidrs: 0.0.0.0/0 is the world" in said
+    assert "IAM role redis-new-monitoring exists without the tag redis-monitoring:owner=redisops" in said
+    assert len(ec2.describe_security_groups()["SecurityGroups"]) == groups
+    assert "carries redis-monitoring:owner" in works("teardown", changed=0, monitoring_cluster="redis-new").stdout
+    iam.delete_role(RoleName="redis-new-monitoring")
 
 
 def test_an_instance_that_is_not_ours_is_left_alone():
@@ -320,8 +351,12 @@ def states(role):
 
 
 def test_power_asks_before_it_leaves_redis_in_the_dark():
-    assert "nobody would watch it" in refused("power", power_action="stop")
+    said = refused("power", power_action="stop", power_allow_blind="false")
+    assert "Redis runs (redis-node-1a, redis-node-1b, redis-node-1c) and nobody would watch it" in said
     assert "power_confirm=redis-prod" in refused("power", power_action="stop", power_targets="all")
+    prices = {"instances": {"t3.medium": "cheap"}}
+    said = refused("power", power_action="stop", power_allow_blind=True, power_prices=prices)
+    assert "the price instances.t3.medium is 'cheap'" in said
     assert states("redis") == states("monitoring") == {"running"}
 
 
@@ -342,9 +377,10 @@ def test_power_stops_and_starts_what_is_named():
 
 
 def test_teardown_asks_and_deletes_only_what_is_ours():
-    said = refused("teardown")
-    assert "Nothing was deleted" in said
-    assert "monitoring_instance_confirm=prometheus-grafana" in said
+    for told in ({}, {"monitoring_instance_confirm": "yes"}, {"awx_job_id": 7}):
+        said = refused("teardown", **told)
+        assert "Nothing was deleted" in said
+        assert "monitoring_instance_confirm=prometheus-grafana" in said
     assert len(instances("monitoring")) == 1
     works("teardown", changed=6, monitoring_instance_confirm="prometheus-grafana")
     assert instances("monitoring") == []
@@ -356,4 +392,4 @@ def test_teardown_asks_and_deletes_only_what_is_ours():
     assert set(rules("redis-cluster-sg").values()) == {(6379, redis), (16379, redis)}
     assert iam.list_instance_profiles()["InstanceProfiles"] == []
     assert iam.list_roles()["Roles"] == []
-    works("teardown", changed=0)
+    assert "Nothing in this region is named prometheus-grafana" in works("teardown", changed=0).stdout
