@@ -62,8 +62,8 @@ def scrape_targets(
 
     reader = _Reader(hostvars, hostvars_prefix, hostvars_suffix)
     labels_of_target, not_wanted, no_address = {}, [], []
-    host_of_target, host_of_instance = {}, {}
-    for name in hosts:
+    host_of_target, host_of_instance, id_of = {}, {}, {}
+    for name in sorted(hosts):
         host = reader.read(name)
         if host.is_ec2 and host.state and host.state not in states:
             not_wanted.append(f"{name} is {host.state}")
@@ -74,7 +74,11 @@ def scrape_targets(
             continue
 
         target = f"{_url_host(name, where)}:{port}"
+        id_of[name] = host.instance_id
         other = host_of_target.setdefault(target.lower(), name)
+        if other != name and host.is_ec2 and id_of[other] == host.instance_id:
+            not_wanted.append(f"{name} is the instance {host.instance_id}, as is {other}")
+            continue
         if other != name:
             raise ValueError(
                 f"the hosts {other} and {name} both have the address {target}: one would be scraped twice, the other "

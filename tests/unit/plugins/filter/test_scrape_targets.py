@@ -399,6 +399,18 @@ def test_too_few_targets_does_not_list_hundreds():
     assert "and 295 more" in message
 
 
+def test_one_instance_with_two_names_is_one_target():
+    """Two inventories, or one with other hostnames than the last."""
+    hostvars = {"node": ec2(tags={}), "node_i-f1b29466c33c5f59f": ec2(tags={}), "i-f1b29466c33c5f59f": ec2(tags={})}
+    for names in (list(hostvars), list(hostvars)[::-1]):
+        [group] = scrape_targets(names, hostvars, tag_labels={"node": "Name"})
+        assert group["targets"] == ["10.0.1.102:9121"]
+        assert group["labels"]["node"] == "i-f1b29466c33c5f59f"
+    assert "1 of 3 hosts" in complaint(list(hostvars), hostvars, min_targets=2)
+    other = {"a": ec2(), "b": ec2(instance_id="i-2")}
+    assert "both have the address" in complaint(["a", "b"], other)
+
+
 def test_two_hosts_with_one_address():
     hostvars = {"a": ec2(), "b": {"ansible_host": "10.0.1.102"}}
     message = complaint(["a", "b"], hostvars)
