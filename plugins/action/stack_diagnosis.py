@@ -34,7 +34,10 @@ class ActionModule(ActionBase):
         stack = json.loads(json.dumps(options["stack"], default=to_text))
         stack.setdefault("time", time.time())
         stack.setdefault("directory", os.getcwd())
-        findings = _diagnosis.diagnose(stack)
+        try:
+            findings = _diagnosis.diagnose(stack)
+        except _diagnosis.BadStack as err:
+            raise AnsibleActionFail(str(err)) from err
         report = _doctor_report.report(stack, findings)
         display.display(_doctor_report.table(report))
         files = self.write(options["report_dir"], stack, report) if options["report_dir"] else {}

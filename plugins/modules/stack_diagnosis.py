@@ -91,6 +91,11 @@ findings:
       description: On which host.
       type: str
       sample: redis-node-1a
+    hosts:
+      description: All hosts that it is about, that one first.
+      type: list
+      elements: str
+      sample: [redis-node-1a]
     cause:
       description: What is wrong, in one line.
       type: str

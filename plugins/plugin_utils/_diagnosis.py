@@ -18,8 +18,34 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._diagnosis_ser
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._findings import Finding
 
 
+class BadStack(ValueError):
+    """One line: what is wrong with what was given."""
+
+
+def checked(stack):
+    """The stack with what may be left out; BadStack where it is none."""
+    hosts = stack.get("hosts")
+    if not isinstance(hosts, dict):
+        raise BadStack("stack: hosts has to be a dictionary of hosts by name")
+    for name, host in hosts.items():
+        if not isinstance(host, dict) or not isinstance(host.get("groups"), list):
+            raise BadStack("stack: the host %s needs its groups, a list with redis or monitoring" % name)
+        host.setdefault("address", name)
+        evidence = host.get("evidence")
+        if evidence is not None and not isinstance(evidence, dict):
+            raise BadStack("stack: evidence of %s is not what stack_evidence returns as evidence" % name)
+        for probe, found in (evidence or {}).items():
+            if isinstance(found, str):
+                raise BadStack("stack: evidence of %s: %s is no result of stack_evidence" % (name, probe))
+    known = {group: [name for name in hosts if group in hosts[name]["groups"]] for group in ("redis", "monitoring")}
+    if not isinstance(stack.get("groups"), dict):
+        stack["groups"] = known
+    return stack
+
+
 def diagnose(stack):
     """Findings, worst first, of what was collected; docs/doctor.md describes the shape of both."""
+    checked(stack)
     case = Case(stack)
     case.look_at_inventory()
     for name in case.hosts:

@@ -300,6 +300,27 @@ def test_settings_that_contradict_each_other_are_said_once(stack):
     assert ids(stack)[0] == "host_unreachable" and "settings_unreadable" not in ids(stack)
 
 
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({}, "hosts has to be"),
+        ({"hosts": "x"}, "hosts has to be"),
+        ({"hosts": {"a": None}}, "the host a needs its groups"),
+        ({"hosts": {"a": {"groups": "redis"}}}, "the host a needs its groups"),
+        ({"hosts": {"a": {"groups": ["redis"], "evidence": "x"}}}, "evidence of a"),
+        ({"hosts": {"a": {"groups": ["redis"], "evidence": {"units": "x"}}}}, "evidence of a: units"),
+    ],
+)
+def test_what_is_no_stack_is_refused_in_one_line(bad, said):
+    with pytest.raises(_diagnosis.BadStack, match=said):
+        _diagnosis.diagnose(bad)
+
+
+def test_groups_are_those_of_the_hosts_where_they_are_not_given(stack):
+    del stack["groups"]
+    assert ids(stack) == []
+
+
 GROUPED = ("redis", "exporter", "files", "reach")  # probes that lie one level deeper
 
 
