@@ -56,8 +56,10 @@ def networks(value, option, auto=None):
                 found.append(network(entry, option))
             elif auto is not None:
                 found.append(public_address(auto))
-        except (ValueError, AnsibleFilterError) as error:
+        except ValueError as error:
             problems.append(str(error))
+        except AnsibleFilterError as error:
+            problems.append(f"{option}: {AUTO}: {str(error).removeprefix('public_address: ')}")
     return {
         "networks": list(dict.fromkeys(found)),
         "auto": any(entry.lower() == AUTO for entry in asked),

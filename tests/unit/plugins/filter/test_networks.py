@@ -74,7 +74,9 @@ def test_auto(value):
 def test_an_answer_that_is_no_public_address_is_a_problem(answer):
     done = networks(["auto", "198.51.100.0/24"], "admins", auto=answer)
     assert done["networks"] == ["198.51.100.0/24"]
-    assert len(done["problems"]) == 1
+    [problem] = done["problems"]
+    assert problem.startswith("admins: auto: ")
+    assert "address; give the addresses themselves" in problem
 
 
 def test_the_answer_is_not_looked_at_unless_it_is_wanted():
