@@ -202,6 +202,7 @@ def test_another_address_replaces_the_old_one_and_check_mode_foretells_it():
         ({"monitoring_admin_cidrs": ["300.0.0.0/8"]}, "monitoring_admin_cidrs: cidr_ip 300.0.0.0/8: Octet 300"),
         ({"monitoring_admin_cidrs": ["0.0.0.0/0"]}, "0.0.0.0/0 is the world"),
         ({"security_groups_exporter_cidrs": "10.0.1.5/16"}, "10.0.1.5/16: host bits set"),
+        ({"security_groups_admin_ports": [22, 70000]}, "70000 among the ports"),
         ({"monitoring_vpc": "redis-vcp"}, "no VPC is named redis-vcp: correct monitoring_vpc"),
     ],
 )
