@@ -549,6 +549,11 @@ def layout(dashboard):
     return panels, rows, places
 
 
+def library_uid(panel):
+    library = panel.get("libraryPanel")
+    return library.get("uid") if isinstance(library, dict) else None
+
+
 def grid(panel, key):
     value = (panel.get("gridPos") or {}).get(key) if isinstance(panel.get("gridPos"), dict) else None
     return value if isinstance(value, (int, float)) else 0
@@ -583,7 +588,13 @@ def panel_edits(ours, theirs):
             yield path + ".row", row, its_row
         elif above == above_it and one.get("gridPos"):
             other = dict(other, gridPos=dict(other.get("gridPos") or {}, y=grid(one, "y")))
-        if same_schema and one.get("type") == other.get("type"):
+        shared = library_uid(one)
+        if shared and shared == library_uid(
+            other
+        ):  # its content lies elsewhere; what is kept of it here is up to Grafana
+            views = [{key: panel.get(key) for key in ("title", "gridPos", "repeat")} for panel in (one, other)]
+            found = unexplained(*views, path)
+        elif same_schema and one.get("type") == other.get("type"):
             found = same_panel_edits(one, other, path)
         else:
             found = migrated_panel_edits(one, other, path)

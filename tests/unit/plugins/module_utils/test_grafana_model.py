@@ -332,6 +332,17 @@ def test_panels_inside_of_rows_are_seen():
     assert edit_paths(ours, theirs) == ["panels[Memory].targets[A].expr"]
 
 
+def test_a_library_panel_is_kept_by_its_name_alone():
+    ours, theirs = samples.current(), samples.current()
+    ours["panels"][0]["libraryPanel"] = {"uid": "lib", "name": "Shared", "version": 3}
+    library = {"uid": "lib", "name": "Shared"}
+    reference = {"id": 1, "title": "Latency", "type": "library-panel-ref", "libraryPanel": library}
+    theirs["panels"][0] = dict(reference, gridPos=ours["panels"][0]["gridPos"])
+    assert edit_paths(ours, theirs) == []
+    theirs["panels"][0]["libraryPanel"] = {"uid": "another", "name": "Shared"}
+    assert edit_paths(ours, theirs)
+
+
 def test_rows_of_the_oldest_schemas():
     inner = {"id": 1, "type": "text", "title": "Inner", "content": "x"}
     ours = {
