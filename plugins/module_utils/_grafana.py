@@ -160,6 +160,8 @@ def describe_failure(exc):
         return "ca_path, client_cert or client_key is not in PEM format", True, False
     if "KEY_VALUES_MISMATCH" in text:
         return "client_key is not the key of client_cert", True, False
+    if isinstance(reason, ssl.SSLEOFError) or "EOF occurred in violation" in text:  # it may only be starting anew
+        return "it cuts TLS connections short: does it want a client certificate, or another one?", False, True
     if isinstance(reason, ssl.SSLError) or "[SSL" in text:
         if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER" in text or "UNKNOWN_PROTOCOL" in text:
             return "it answers plain HTTP on this port: use http:// or set up HTTPS", True, False

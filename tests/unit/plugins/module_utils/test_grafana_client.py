@@ -159,10 +159,37 @@ def test_client_certificates(pki):
         certificate, key = pki.issue("me", ca="clients", usage="client")
         options = {"ca_path": pki.ca(), "client_cert": certificate, "client_key": key}
         assert client(running.url, **options).get("/api/org")["id"] == 1
-        text = error(running.url, ca_path=pki.ca())
-        assert "wants a client certificate" in text or "connection failed" in text  # TLS 1.3 may just hang up
         stranger, other_key = pki.issue("stranger", ca="strangers", usage="client")
-        assert "Grafana at " in error(running.url, ca_path=pki.ca(), client_cert=stranger, client_key=other_key)
+        for more in ({}, {"client_cert": stranger, "client_key": other_key}):
+            text = error(running.url, ca_path=pki.ca(), **more)
+            # With TLS 1.3 it is luck whether the server's reason or the end of the connection is seen first.
+            assert any(words in text for words in ("client certificate", "TLS handshake failed", "connection failed"))
+
+
+def test_a_tls_connection_that_is_cut_is_tried_again(tmp_path, pki):
+    with Running(tmp_path / "good", tls=pki.issue("grafana")) as running, socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def serve():
+            for dummy in range(2):
+                connection, _address = listener.accept()
+                connection.recv(65536)  # all of it: else the end of it is a reset
+                connection.close()
+            connection, _address = listener.accept()
+            with connection, socket.create_connection(("127.0.0.1", running.port)) as behind:
+                back = threading.Thread(target=pump, args=(behind, connection), daemon=True)
+                back.start()
+                pump(connection, behind)
+
+        def pump(one, other):
+            with contextlib.suppress(OSError):
+                while data := one.recv(65536):
+                    other.sendall(data)
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = "https://127.0.0.1:%d" % listener.getsockname()[1]
+        assert client(url, ca_path=pki.ca()).get("/api/org")["id"] == 1
 
 
 FAULTS = {
