@@ -277,7 +277,7 @@ def test_an_answer_that_only_trickles_in(monkeypatch, status):
             with connection, contextlib.suppress(OSError):  # the client hangs up
                 connection.recv(65536)
                 connection.sendall(b"HTTP/1.1 %d X\r\nContent-Length: 100000\r\n\r\n" % status)
-                for dummy in range(60):
+                for dummy in range(400):
                     time.sleep(0.1)
                     connection.sendall(b"x")
 
@@ -285,7 +285,7 @@ def test_an_answer_that_only_trickles_in(monkeypatch, status):
         started = time.monotonic()
         text = error("http://127.0.0.1:%d" % listener.getsockname()[1], timeout=1)
         assert "no answer within 1 s" in text or "status 500" in text
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("uid", ["", "a b", "a/b", "a.b", "ü", "x" * 41, "a\n"])
