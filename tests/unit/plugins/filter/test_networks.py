@@ -3,8 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+import yaml
 from ansible_collections.redisops.monitoring.plugins.filter.networks import networks
+
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.mark.parametrize(
@@ -81,3 +90,19 @@ def test_an_answer_that_is_no_public_address_is_a_problem(answer):
 
 def test_the_answer_is_not_looked_at_unless_it_is_wanted():
     assert networks(["198.51.100.0/24"], "admins", auto="<html>")["problems"] == []
+
+
+@pytest.mark.parametrize("value", ["auto, 198.51.100.0/24\n", ["auto", "198.51.100.0/24"]])
+def test_doctor_misses_no_rule_for_auto(value):
+    """There is none: doctor would find fault with every stack that uses it."""
+    stack = yaml.safe_load((ROOT / "roles/doctor/vars/main.yml").read_text())["__doctor_stack"]
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("ansible"), "localhost", "--one-line", "-m", "ansible.builtin.debug",
+            "-a", f"msg={stack['admin_cidrs']}", "-e", json.dumps({"monitoring_admin_cidrs": value}),
+        ],
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_LOCALHOST_WARNING": "false"},
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    told = done.stdout.partition(" => ")[2] or "{}"
+    assert json.loads(told).get("msg") == ["198.51.100.0/24"], done.stdout + done.stderr
