@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._diagnosis_base import Base, date, sans_with
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._findings import by_hand, on
@@ -183,13 +184,19 @@ class ExporterRules(Base):
     def other_redis(self, name, unit, uses, account):
         """It works, and watches another Redis, or is somebody else there, than the inventory says."""
         addr, right = uses.get("addr"), self.wanted(name, "redis_addr")
-        if account.get("ok") and right and addr != right and "://" in addr:
+        if account.get("ok") and right and "://" in addr and not self.same_redis(name, addr, right):
             seen = "the running exporter has --redis.addr=%s, and redis_exporter_redis_addr is %s" % (addr, right)
             self.add("exporter_other_redis", name, [seen], self.again(name, unit), addr=addr, right=right)
         user, own = uses.get("user", ""), self.wanted(name, "redis_user", "")
         if account.get("ok") and own and user != own:
             seen = "the running exporter has --redis.user=%s" % user
             self.add("exporter_other_user", name, [seen], self.again(name, unit), user=user or "default", right=own)
+
+    def same_redis(self, name, one, other):
+        """Whether two addresses lead to the same port of this host."""
+        own = ("127.0.0.1", "::1", "localhost", self.hosts[name]["address"])
+        places = [(urlsplit(addr).hostname, urlsplit(addr).port or 6379) for addr in (one, other)]
+        return len({(None if host in own else host, port) for host, port in places}) == 1
 
     def wrong_scheme(self, name, unit, uses, account):
         settings = self.seen(name, "redis", "settings")
@@ -211,7 +218,12 @@ class ExporterRules(Base):
             return
         account, admin = self.seen(name, "redis", "account"), self.seen(name, "redis", "admin")
         cause, text = account.get("cause"), account.get("text", "")
-        if cause in ("wrongpass", "user_unknown", "user_disabled", "auth_required", "no_password_set"):
+        addr, right = uses.get("addr", ""), self.wanted(name, "redis_addr", "")
+        if cause not in (None, "tls_port", "files") and not self.same_redis(name, addr, right) and admin.get("ok"):
+            # Whatever the other one says: it is not the one that is meant, and the password is not for it.
+            seen = "the running exporter has --redis.addr=%s, and redis_exporter_redis_addr is %s" % (addr, right)
+            self.add("exporter_other_redis", name, [text, seen], self.again(name, unit), addr=addr, right=right)
+        elif cause in ("wrongpass", "user_unknown", "user_disabled", "auth_required", "no_password_set"):
             self.login(name, uses, admin, text)
         elif cause == "noperm" or account.get("denied"):
             self.rights(name, account, text)
@@ -228,9 +240,6 @@ class ExporterRules(Base):
             self.account_files(name, unit, uses, text)
         elif cause in ("expired", "name_mismatch", "untrusted_ca") and admin.get("ok"):
             self.add("exporter_settings", name, [text], self.again(name, unit))
-        elif cause in ("refused", "connect_timeout", "unreachable", "name_unknown") and admin.get("ok"):
-            right = self.wanted(name, "redis_addr", "")
-            self.add("exporter_other_redis", name, [text], self.again(name, unit), addr=uses.get("addr"), right=right)
 
     def account_files(self, name, unit, uses, text):
         for usage, found in self.seen(name, "exporter", "files").items():

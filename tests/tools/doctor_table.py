@@ -42,9 +42,9 @@ def steps(cure):
 
 def findings_of(fixtures, fault):
     """Of the evidence that a run recorded; where none has, of a healthy lab's, edited."""
-    known = fixtures["faults"].get(fault.name)
-    stack = applied(fixtures["healthy"], known["patch"] if known else [])
-    if not known:
+    patch = fixtures["faults"].get(fault.name, {}).get("patch")
+    stack = applied(fixtures["healthy"], patch or [])
+    if patch is None:
         fault.edit(stack)
     return _diagnosis.diagnose(stack)
 

@@ -733,7 +733,10 @@ FAULTS = (
         "exporter_other_redis",
         lambda lab: edit("s#redis.addr=rediss://127.0.0.1#redis.addr=rediss://%s#" % lab.address("redis-node-1a"))(lab),
         wait=1,
-        edit=at("exporter", "uses", host=NODE, addr="rediss://10.213.106.10:6379"),
+        edit=edits(
+            at("exporter", "uses", host=NODE, addr="rediss://10.213.106.10:6379", password_as_wanted=False),
+            account("auth_required", "Redis demands a login (NOAUTH)", admin=False),
+        ),
     ),
     Fault(
         "The exporter does not start at boot",

@@ -321,6 +321,15 @@ def test_groups_are_those_of_the_hosts_where_they_are_not_given(stack):
     assert ids(stack) == []
 
 
+def test_an_exporter_that_works_with_another_redis(stack):
+    stack["hosts"][NODE]["evidence"]["exporter"]["uses"]["addr"] = "rediss://10.213.106.10:6379"
+    (finding,) = _diagnosis.diagnose(stack)
+    assert finding["id"] == "exporter_other_redis"
+    stack["hosts"][NODE]["evidence"]["exporter"]["uses"].update(addr="rediss://127.0.0.1:6379", user="default")
+    (finding,) = _diagnosis.diagnose(stack)
+    assert (finding["id"], finding["severity"]) == ("exporter_other_user", "warning")
+
+
 GROUPED = ("redis", "exporter", "files", "reach")  # probes that lie one level deeper
 
 
