@@ -269,17 +269,17 @@ def test_datasources_of_nested_panels():
 # ---------------------------------------------------------------------------------------------------- packet filters
 
 NFT = """table inet filter { # handle 1
-	chain input { # handle 1
-		type filter hook input priority filter; policy drop;
-		ct state established,related accept # handle 2
-		ip saddr 10.0.1.20 tcp dport 9121 counter packets 0 bytes 0 drop # handle 7
-	}
-	chain output { # handle 3
-		type filter hook output priority filter; policy accept;
-		tcp dport 9121 reject with tcp reset # handle 9
-	}
+    chain input { # handle 1
+        type filter hook input priority filter; policy drop;
+        ct state established,related accept # handle 2
+        ip saddr 10.0.1.20 tcp dport 9121 counter packets 0 bytes 0 drop # handle 7
+    }
+    chain output { # handle 3
+        type filter hook output priority filter; policy accept;
+        tcp dport 9121 reject with tcp reset # handle 9
+    }
 }
-"""
+""".replace("    ", "\t")  # as nft indents
 IPTABLES = """*nat
 :INPUT ACCEPT [0:0]
 COMMIT
