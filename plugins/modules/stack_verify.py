@@ -311,12 +311,13 @@ class Test:
         prometheus = _prometheus.Prometheus(self.params)
         oldest = 2 * self.interval + 5
         deadline = time.monotonic() + self.wait
+        first = found = _verify.look_at_targets(prometheus)
         while True:
-            found = _verify.look_at_targets(prometheus)
             rows = _verify.prometheus_rows(wanted, found, oldest)
-            if time.monotonic() > deadline or not _verify.worth_waiting(rows, found):
+            if time.monotonic() > deadline or not _verify.worth_waiting(wanted, rows, found, first):
                 return rows
             time.sleep(1)
+            found = _verify.look_at_targets(prometheus)
 
     def load(self):
         prometheus = _prometheus.Prometheus(self.params)
