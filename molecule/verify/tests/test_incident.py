@@ -100,11 +100,13 @@ def test_playbooks_of_the_runbooks_run(lab, playbook, monkeypatch):
                     at = options.index(option)
                     host = [REDIS] if option == "--limit" else []
                     options[at : at + 2] = ["--limit", *host] if host else []
+            if options in tried:
+                continue
             rc, output, _taken = lab.play(
                 playbook, *options, "--check", "-e", "doctor_fail=false", "-e", f"doctor_report_dir={lab.reports}",
                 "-e", f"verify_report_dir={lab.reports}", "-e", f"incident_report_dir={lab.reports}"
             )  # fmt: skip
-            tried.append(words)
+            tried.append(options)
             assert rc == 0, f"{' '.join(words)}: {output[-2000:]}"
     assert tried, f"no page names {playbook}"
     assert LAB.exists()
