@@ -45,7 +45,10 @@ class Models(Loader):
 @contextlib.contextmanager
 def small_model():
     """Sessions of botocore that make their first client inside load models as above, for good."""
-    create_loader = botocore.session.create_loader
+    create_loader = getattr(botocore.session, "create_loader", None)
+    if not create_loader:  # a botocore that makes its loader elsewhere reads its own model
+        yield
+        return
 
     def create(search_path=None):
         paths = search_path.split(os.pathsep) if search_path else ()

@@ -66,3 +66,9 @@ def test_another_version_of_the_api_is_botocores_own(monkeypatch):
     monkeypatch.setattr(_ec2_model, "VERSION", "ec2/2015-10-01")
     with _ec2_loader.small_model():
         assert "DescribeInstances" in client().meta.service_model.operation_names
+
+
+def test_a_botocore_without_the_loader_is_left_alone(monkeypatch):
+    monkeypatch.delattr(botocore.session, "create_loader")
+    with _ec2_loader.small_model():
+        assert not hasattr(botocore.session, "create_loader")
