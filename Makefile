@@ -4,7 +4,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONDONTWRITEBYTECODE := 1
 COLLECTION := build/collections/ansible_collections/redisops/monitoring
-SCENARIOS := site grafana alertmanager redis_exporter prometheus node_exporter verify provision aws
+# The longest first, so that none of them is left alone at the end
+SCENARIOS := site verify alertmanager grafana node_exporter prometheus redis_exporter provision aws
 # What takes longer than a commit can wait for
 LONG := doctor
 
