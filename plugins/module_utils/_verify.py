@@ -159,15 +159,21 @@ def prometheus_row(wanted: Wanted, found: Scraped, oldest: float) -> Row:
 
 
 def worth_waiting(wanted: t.Iterable[Wanted], rows: t.Iterable[Row], found: Scraped, first: Scraped) -> bool:
-    """Whether a target failed that was not scraped since the first look: only the next scrape shows what was mended."""
+    """Whether a target failed that was not scraped since the first look: only the next scrape shows what was mended.
 
-    def scraped(look: Scraped, instance: str) -> str:
-        return look.targets.get(instance, {}).get("lastScrape", "")
+    A target whose interval or labels were changed a moment ago is a new one to Prometheus, scraped for the first time
+    within an interval, so that it may be there in place of the one at the first look.
+    """
 
-    failing = [each.instance for each, row in zip(wanted, rows) if row.state == "failed"]
-    return any(
-        instance in found.targets and scraped(found, instance) == scraped(first, instance) for instance in failing
-    )
+    def not_scraped_since(instance: str) -> bool:
+        target = found.targets.get(instance)
+        if target is None:
+            return False
+        return target["health"] == "unknown" or target.get("lastScrape") == (
+            first.targets.get(instance, {}).get("lastScrape")
+        )
+
+    return any(row.state == "failed" and not_scraped_since(each.instance) for each, row in zip(wanted, rows))
 
 
 # ----------------------------------------------------------------------------------------------- test 4: load
