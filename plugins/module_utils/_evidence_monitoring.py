@@ -40,6 +40,7 @@ CONFIG_FILES = {
     "blackbox_exporter": ("/etc/blackbox_exporter/blackbox.yml",),
 }
 MOST_PROBES = 60
+MOST_SILENCES = 100
 PROBED = ("redis-tls", "monitoring-endpoints")  # jobs whose scrapes are the prober's answers
 NOTIFY_ERROR = re.compile(r"Notify (for alerts failed|attempt failed)", re.I)
 TARGET_FIELDS = ("scrapePool", "scrapeUrl", "health", "lastError", "lastScrape", "scrapeInterval", "scrapeTimeout")
@@ -219,7 +220,26 @@ def alertmanager(options, mask):
         found["watchdog"] = len(alerts) if isinstance(alerts, list) else None
         found["notify_errors"] = notify_errors(mask)
         found["receivers"] = receivers()
+        found["silences"] = silences(service, mask)
     return found
+
+
+def silences(service, mask):
+    """The silences that are in force; None where they are not told."""
+    dummy, known = service.json("/api/v2/silences")
+    if not isinstance(known, list):
+        return None
+    active = [one for one in known if (one.get("status") or {}).get("state") == "active"]
+    return [
+        {
+            "id": one.get("id", ""),
+            "matchers": one.get("matchers") or [],
+            "until": one.get("endsAt", ""),
+            "by": mask.text(one.get("createdBy", "")),
+            "comment": _evidence.one_line(mask.text(one.get("comment", "")))[:200],
+        }
+        for one in active[:MOST_SILENCES]
+    ]
 
 
 def config_taken(service, prefix):

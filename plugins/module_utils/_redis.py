@@ -128,6 +128,40 @@ class Target:
         return self.server_name or self.host
 
 
+# Options of the modules that log in to Redis; documented in the doc fragment redis.
+LOGIN_OPTIONS = {
+    "login_host": {"type": "str", "default": "127.0.0.1"},
+    "login_port": {"type": "int", "default": 6379},
+    "login_user": {"type": "str", "required": True},
+    "login_password": {"type": "str", "required": True, "no_log": True},
+    "tls": {"type": "bool", "default": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_certs": {"type": "path"},
+    "client_cert_file": {"type": "path"},
+    "client_key_file": {"type": "path", "no_log": False},
+    "server_name": {"type": "str"},
+    "timeout": {"type": "int", "default": 5},
+}
+
+
+def login_target(params, admin=False):
+    """The Target that a module's LOGIN_OPTIONS name; admin chooses the cures of a problem."""
+    return Target(
+        params["login_host"],
+        params["login_port"],
+        tls=params["tls"],
+        server_name=params["server_name"] or "",
+        verify=params["validate_certs"],
+        ca_file=params["ca_certs"] or "",
+        cert_file=params["client_cert_file"] or "",
+        key_file=params["client_key_file"] or "",
+        user=params["login_user"],
+        password=params["login_password"],
+        timeout=params["timeout"],
+        admin=admin,
+    )
+
+
 def bracket(host):
     return "[%s]" % host if ":" in host else host
 

@@ -122,9 +122,20 @@ def look_at_targets(prometheus: Prometheus) -> Scraped:
     targets = {
         each["labels"].get("instance", ""): each for each in active if each["labels"].get("job") == "redis-cluster"
     }
-    up = {each.labels.get("instance", ""): each for each in prometheus.query("redis_up{%s}" % JOB)}
-    ages = prometheus.query("time() - timestamp(redis_up{%s})" % JOB)
-    return Scraped(targets, up, {each.labels.get("instance", ""): each.value for each in ages})
+    values = {identity(each): each for each in prometheus.query("redis_up{%s}" % JOB)}
+    ages = youngest(prometheus.query("time() - timestamp(redis_up{%s})" % JOB), lambda each: -each.value)
+    up = {instance: values[identity(each)] for instance, each in ages.items() if identity(each) in values}
+    return Scraped(targets, up, {instance: each.value for instance, each in ages.items()})
+
+
+def identity(series: Series) -> frozenset[tuple[str, str]]:
+    """The labels without the name of the metric, which functions take off."""
+    return frozenset((name, value) for name, value in series.labels.items() if name != "__name__")
+
+
+def youngest(series: t.Iterable[Series], moment: t.Callable[[Series], float]) -> dict[str, Series]:
+    """The series of each instance by the latest moment: one with labels of before is remembered for minutes."""
+    return {each.labels.get("instance", ""): each for each in sorted(series, key=moment)}
 
 
 def prometheus_rows(wanted: t.Iterable[Wanted], found: Scraped, oldest: float) -> list[Row]:

@@ -16,6 +16,8 @@ description:
     right or password it had is taken away.
   - Needs nothing but Python on the host it runs on.
 author: redisops.monitoring contributors (@redisops)
+extends_documentation_fragment:
+  - redisops.monitoring.redis
 attributes:
   check_mode:
     support: full
@@ -70,46 +72,10 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  login_host:
-    description: Address of Redis.
-    type: str
-    default: 127.0.0.1
-  login_port:
-    description: Port of Redis.
-    type: int
-    default: 6379
   login_user:
     description: User that may manage ACL users.
     type: str
     required: true
-  login_password:
-    description: Password of O(login_user).
-    type: str
-    required: true
-  tls:
-    description: Connect with TLS.
-    type: bool
-    default: true
-  validate_certs:
-    description: Verify the certificate of Redis.
-    type: bool
-    default: true
-  ca_certs:
-    description: CA certificates to verify Redis with. Without it, those of the host.
-    type: path
-  client_cert_file:
-    description: Client certificate.
-    type: path
-  client_key_file:
-    description: Key of the client certificate.
-    type: path
-  server_name:
-    description: Name that the certificate of Redis has to carry. Without it, O(login_host).
-    type: str
-  timeout:
-    description: Seconds to wait for an answer.
-    type: int
-    default: 5
 seealso:
   - module: community.general.redis
 """
@@ -375,17 +341,7 @@ def main():
             "rules": {"type": "list", "elements": "str", "default": EXPORTER_RULES},
             "persist": {"type": "bool", "default": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "login_host": {"type": "str", "default": "127.0.0.1"},
-            "login_port": {"type": "int", "default": 6379},
-            "login_user": {"type": "str", "required": True},
-            "login_password": {"type": "str", "required": True, "no_log": True},
-            "tls": {"type": "bool", "default": True},
-            "validate_certs": {"type": "bool", "default": True},
-            "ca_certs": {"type": "path"},
-            "client_cert_file": {"type": "path"},
-            "client_key_file": {"type": "path", "no_log": False},
-            "server_name": {"type": "str"},
-            "timeout": {"type": "int", "default": 5},
+            **_redis.LOGIN_OPTIONS,
         },
         supports_check_mode=True,
     )
@@ -396,20 +352,7 @@ def main():
     problem = problem_in(params)
     if problem:
         module.fail_json(msg=problem, name=params["name"])
-    target = _redis.Target(
-        params["login_host"],
-        params["login_port"],
-        tls=params["tls"],
-        server_name=params["server_name"] or "",
-        verify=params["validate_certs"],
-        ca_file=params["ca_certs"] or "",
-        cert_file=params["client_cert_file"] or "",
-        key_file=params["client_key_file"] or "",
-        user=params["login_user"],
-        password=params["login_password"],
-        timeout=params["timeout"],
-        admin=True,
-    )
+    target = _redis.login_target(params, admin=True)
     try:
         if target.tls:
             _redis.check_files(target)

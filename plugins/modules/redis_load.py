@@ -18,6 +18,8 @@ description:
     when something goes wrong, and would vanish on their own after two minutes.
   - Needs nothing but Python on the host it runs on.
 author: redisops.monitoring contributors (@redisops)
+extends_documentation_fragment:
+  - redisops.monitoring.redis
 attributes:
   check_mode:
     support: full
@@ -45,47 +47,11 @@ options:
     description: How long the burst may take. From 1 to 60.
     type: int
     default: 5
-  login_host:
-    description: Address of Redis.
-    type: str
-    default: 127.0.0.1
-  login_port:
-    description: Port of Redis.
-    type: int
-    default: 6379
   login_user:
     description:
       - User to log in as. The right of C(+info +set +get +del +cluster|nodes) on the keys of O(prefix) is all it needs.
     type: str
     required: true
-  login_password:
-    description: Password of O(login_user).
-    type: str
-    required: true
-  tls:
-    description: Connect with TLS.
-    type: bool
-    default: true
-  validate_certs:
-    description: Verify the certificate of Redis.
-    type: bool
-    default: true
-  ca_certs:
-    description: CA certificates to verify Redis with. Without it, those of the host.
-    type: path
-  client_cert_file:
-    description: Client certificate.
-    type: path
-  client_key_file:
-    description: Key of the client certificate.
-    type: path
-  server_name:
-    description: Name that the certificate of Redis has to carry. Without it, O(login_host).
-    type: str
-  timeout:
-    description: Seconds to wait for an answer.
-    type: int
-    default: 5
 seealso:
   - module: redisops.monitoring.redis_acl_user
   - module: redisops.monitoring.stack_verify
@@ -155,17 +121,7 @@ def main():
             "prefix": {"type": "str", "default": "redisops:verify:", "no_log": False},
             "commands": {"type": "int", "default": 1000},
             "seconds": {"type": "int", "default": 5},
-            "login_host": {"type": "str", "default": "127.0.0.1"},
-            "login_port": {"type": "int", "default": 6379},
-            "login_user": {"type": "str", "required": True},
-            "login_password": {"type": "str", "required": True, "no_log": True},
-            "tls": {"type": "bool", "default": True},
-            "validate_certs": {"type": "bool", "default": True},
-            "ca_certs": {"type": "path"},
-            "client_cert_file": {"type": "path"},
-            "client_key_file": {"type": "path", "no_log": False},
-            "server_name": {"type": "str"},
-            "timeout": {"type": "int", "default": 5},
+            **_redis.LOGIN_OPTIONS,
         },
         supports_check_mode=True,
     )
@@ -175,19 +131,7 @@ def main():
             module.fail_json(msg="%s is %d: give %d to %d" % (name, params[name], lowest, highest))
     if not params["prefix"] or "{" in params["prefix"]:
         module.fail_json(msg="prefix is empty or holds a brace, which would be taken for the hash tag: choose another")
-    target = _redis.Target(
-        params["login_host"],
-        params["login_port"],
-        tls=params["tls"],
-        server_name=params["server_name"] or "",
-        verify=params["validate_certs"],
-        ca_file=params["ca_certs"] or "",
-        cert_file=params["client_cert_file"] or "",
-        key_file=params["client_key_file"] or "",
-        user=params["login_user"],
-        password=params["login_password"],
-        timeout=params["timeout"],
-    )
+    target = _redis.login_target(params)
     burst = _redis_load.Burst(target, params["prefix"], params["commands"], params["seconds"], time)
     try:
         if target.tls:

@@ -338,7 +338,8 @@ class Test:
         while waiting:
             window = "%ds" % (4 * self.interval + self.wait)
             query = "redis_commands_processed_total{%s}[%s]" % (_verify.JOB, window)
-            samples = {each.labels.get("instance"): each.samples for each in prometheus.query(query)}
+            found = _verify.youngest(prometheus.query(query), lambda each: each.samples[-1][0])
+            samples = {instance: each.samples for instance, each in found.items()}
             waited = time.monotonic() - started
             for load in list(waiting.values()):
                 row = _verify.load_row(load, samples.get(load.instance, []))

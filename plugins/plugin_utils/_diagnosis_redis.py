@@ -41,7 +41,7 @@ class RedisRules(Base):
             return
         admin = self.seen(name, "redis", "admin")
         self.redis_answer(name, unit_name, unit, admin)
-        self.redis_next_start(name)
+        self.redis_next_start(name, unit_name, unit)
         self.keys_readable(name)
         if admin.get("ok"):
             self.redis_inside(name, admin)
@@ -230,8 +230,11 @@ class RedisRules(Base):
         stored = dict(stored, issuer=trusted.get("subject"))
         self.add("redis_cert_untrusted", name, seen, [self.renew(name, stored, "server"), restart])
 
-    def redis_next_start(self, name):
-        """Files that the next start would stumble over, while Redis still runs."""
+    def redis_next_start(self, name, unit_name, unit):
+        """What the next start would stumble over, while Redis still runs."""
+        if unit["found"] and not unit.get("enabled", True):
+            enable = on(name, "sudo systemctl enable %s" % unit_name)
+            self.add("redis_disabled", name, ["%s is not enabled" % unit_name], [enable])
         found = self.seen(name, "redis", "files", "redis_server")
         if (
             found.get("problem")

@@ -46,6 +46,7 @@ OTHER_JOBS = {
     "node": ("host", "node_exporter"),
     "monitoring-endpoints": ("probes", "prometheus", "alertmanager", "grafana"),
 }
+EVERY_ALERT = ("RedisDown", "AnyOther")  # a silence of both is one of any alert
 NOT_CHOSEN = ("", "All", "None")
 PROBED = ("redis-tls", "monitoring-endpoints")  # jobs whose scrapes are the prober's answers
 REASONS = {
@@ -553,6 +554,7 @@ class ServiceRules(Base):
             self.reloaded(monitor, "alertmanager")
             self.arriving(monitor)
             self.notifications(monitor, found)
+            self.silences(monitor, found)
 
     def reloaded(self, monitor, service):
         refused = self.seen(monitor, service).get("config_taken") is False
@@ -579,6 +581,20 @@ class ServiceRules(Base):
             lambda one: one.host == monitor and one.ident == "receiver_unreachable",
             lambda: self.add("notifications_failing", monitor, seen, [on(monitor, command)], severity, names=names),
         )
+
+    def silences(self, monitor, found):
+        """A silence that no page of the cluster gets past; one of some alerts or of a node is somebody's work."""
+        nodes = [one["labels"] for one in found.get("targets") or [] if one.get("labels")]
+        alerts = [dict(labels, alertname=name, severity="P1") for labels in nodes for name in EVERY_ALERT]
+        for one in self.seen(monitor, "alertmanager").get("silences") or []:
+            if not alerts or not all(silenced(labels, one["matchers"]) for labels in alerts):
+                continue
+            until = stamp_of(one["until"])
+            told = "silence %s by %s: %s" % (one["id"], one["by"] or "nobody", one["comment"] or "no comment")
+            seen = [told, "it matches %s" % ", ".join(matcher_text(each) for each in one["matchers"])]
+            end = self.playbook("silence")
+            end["run"] += " -e silence_state=absent -e silence_id=" + shlex.quote(one["id"])
+            self.add("pages_silenced", monitor, seen, [end], until=date(until) if until else one["until"])
 
     def receiver(self, monitor, found, said):
         why = REASONS.get(found["problem"], found["problem"])
@@ -700,6 +716,26 @@ class ServiceRules(Base):
                     ", ".join(sorted(self.nodes)),
                 )
                 self.add("dashboard_variable", monitor, [seen], again, title=title, values=", ".join(gone))
+
+
+def silenced(labels, matchers):
+    """Whether Alertmanager keeps an alert with these labels back for a silence with these matchers."""
+    return all(matches(one, str(labels.get(one.get("name"), ""))) for one in matchers)
+
+
+def matches(matcher, value):
+    wanted = matcher.get("value", "")
+    try:
+        same = bool(re.fullmatch(wanted, value)) if matcher.get("isRegex") else wanted == value
+    except re.error:  # a pattern of Go's that is none of Python's
+        return False
+    return same == matcher.get("isEqual", True)
+
+
+def matcher_text(matcher):
+    signs = {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}
+    sign = signs[matcher.get("isEqual", True), matcher.get("isRegex", False)]
+    return '%s%s"%s"' % (matcher.get("name"), sign, matcher.get("value"))
 
 
 def dicts(files):

@@ -56,6 +56,7 @@ FINDINGS = {
     "redis_crashes": ("redis", "error", "Redis does not stay up: %(reason)s"),
     "redis_bad_config": ("redis", "error", "Redis does not take line %(line)s of %(path)s%(directive)s"),
     "redis_files_unreadable": ("redis", "error", "the user %(user)s may not %(act)s %(stopped)s"),
+    "redis_disabled": ("redis", "warning", "Redis runs, and would not start again after a reboot"),
     "redis_hung": ("redis", "error", "Redis takes connections and answers none%(why)s"),
     "redis_other_address": ("redis", "error", "Redis listens on %(where)s, and the exporter asks at %(addr)s"),
     "redis_maxclients": ("redis", "error", "Redis takes no more clients"),
@@ -260,6 +261,11 @@ FINDINGS = {
         "alertmanager",
         "error",
         "Alertmanager cannot reach %(where)s, where its notifications go: %(why)s",
+    ),
+    "pages_silenced": (
+        "alertmanager",
+        "warning",
+        "a silence keeps every page of the cluster (P1) from everybody until %(until)s",
     ),
     "notifications_failing": (
         "alertmanager",

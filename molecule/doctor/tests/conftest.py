@@ -224,6 +224,8 @@ class Lab:
                 data=files,
             )
         self.command(f"ansible-playbook redisops.monitoring.site -i {self.inventory_path}", 600)
+        end = "-e silence_state=absent -e silence_cluster=redis-prod"
+        self.command(f"ansible-playbook redisops.monitoring.silence -i {self.inventory_path} {end}")
 
     def follow(self, step):
         """One step of a cure, literally."""

@@ -113,6 +113,14 @@ def small_disk_gone(lab):
     lab.shell(MONITORING, "systemctl stop prometheus; umount /var/lib/private/prometheus; systemctl start prometheus")
 
 
+def silence_of_the_cluster(lab):
+    done = lab.command(
+        f"ansible-playbook redisops.monitoring.silence -i {lab.inventory_path} -e silence_state=present"
+        f" -e silence_cluster=redis-prod -e silence_duration=1w -e silence_comment=maintenance"
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
 def revoke(port, group):
     return lambda lab: lab.revoke(group, port)
 
@@ -739,6 +747,13 @@ FAULTS = (
         ),
     ),
     Fault(
+        "Redis does not start at boot",
+        "redis_disabled",
+        run("systemctl disable redis-server"),
+        severity="warning",
+        edit=lambda stack: stack["hosts"][NODE]["evidence"]["units"]["redis-server.service"].update(enabled=False),
+    ),
+    Fault(
         "The exporter does not start at boot",
         "exporter_disabled",
         run("systemctl disable redis_exporter"),
@@ -896,6 +911,24 @@ FAULTS = (
         ),
         wait=2,
         edit=at("alertmanager", receivers=[{"where": "10.213.106.1:9098", "problem": "refused"}]),
+    ),
+    Fault(
+        "A silence of the whole cluster, for a week, was left behind by a maintenance",
+        "pages_silenced",
+        silence_of_the_cluster,
+        severity="warning",
+        edit=at(
+            "alertmanager",
+            silences=[
+                {
+                    "id": "1f9a3c1e-6f7c-4f0e-9a55-1d1f6d1c2b3a",
+                    "matchers": [{"name": "cluster", "value": "redis-prod", "isRegex": False, "isEqual": True}],
+                    "until": "2026-12-04T10:00:00.000Z",
+                    "by": "ubuntu",
+                    "comment": "maintenance",
+                }
+            ],
+        ),
     ),
     Fault(
         "Alertmanager was removed",

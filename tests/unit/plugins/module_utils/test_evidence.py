@@ -157,7 +157,7 @@ def serve(pki):
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*cert)
             server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         started.append(server)
         return server.server_address[1]
 
@@ -397,6 +397,32 @@ def test_receivers_are_tried_and_their_paths_are_kept_to_themselves(tmp_path, mo
     assert CANARY not in repr(found) + repr(stored)
     path.write_text("global: {http_config: {proxy_from_environment: true}}\n" + path.read_text())
     assert _evidence_monitoring.receivers() == []  # whether they can be reached, the proxy decides
+
+
+class Silences:
+    """What Alertmanager answers for its silences."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def json(self, path):
+        assert path == "/api/v2/silences"
+        return {"status": 200}, self.answer
+
+
+def test_only_silences_in_force_are_evidence_and_their_words_are_masked():
+    matchers = [{"name": "cluster", "value": "a", "isRegex": False, "isEqual": True}]
+    known = [
+        {"id": state, "status": {"state": state}, "matchers": matchers, "endsAt": "2026-12-04T10:00:00.000Z",
+         "createdBy": "me", "comment": f"with\n{CANARY}"}
+        for state in ("expired", "active", "pending")
+    ]  # fmt: skip
+    mask = _evidence.Mask([CANARY])
+    (found,) = _evidence_monitoring.silences(Silences(known), mask)
+    assert (found["id"], found["by"], found["until"]) == ("active", "me", "2026-12-04T10:00:00.000Z")
+    assert found["matchers"] == matchers
+    assert found["comment"].startswith("with") and CANARY not in repr(found)
+    assert _evidence_monitoring.silences(Silences(None), mask) is None
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class Service:
                 """Quiet."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         self.url = "http://127.0.0.1:%d" % self.server.server_port
 
 
@@ -145,8 +145,8 @@ def labels_of(node):
     return {**node["labels"], "job": "redis-cluster", "instance": node["targets"][0]}
 
 
-def prometheus(nodes=NODES, age=10, commands=None, health="up"):
-    """Answers of a Prometheus that scrapes these nodes."""
+def prometheus(nodes=NODES, age=10, commands=None, health="up", former=()):
+    """Answers of a Prometheus that scrapes these nodes, and remembers those with labels of before."""
 
     def answer(_method, path, query, _body):
         if path == "/api/v1/targets":
@@ -155,9 +155,13 @@ def prometheus(nodes=NODES, age=10, commands=None, health="up"):
         expression = query["query"]
         if expression.startswith("redis_commands_processed_total"):
             result = [{"metric": labels_of(node), "values": commands(node)} for node in nodes]
+            result += [{"metric": labels_of(node), "values": [[-30, "9"]]} for node in former]
             return 200, {"status": "success", "data": {"resultType": "matrix", "result": result}}
         value = str(age) if "time()" in expression else "1"
         result = [{"metric": labels_of(node), "value": [0, value]} for node in nodes]
+        result += [
+            {"metric": labels_of(node), "value": [0, "200" if "time()" in expression else "0"]} for node in former
+        ]
         return 200, {"status": "success", "data": {"resultType": "vector", "result": result}}
 
     return answer
@@ -173,6 +177,14 @@ def test_prometheus_with_stale_samples(check, service):
     assert set(states(check("prometheus", url=url, nodes=NODES, wait=0)).values()) == {"failed"}
     # With a longer interval the same age is right.
     assert set(states(check("prometheus", url=url, nodes=NODES, scrape_interval="1m")).values()) == {"passed"}
+
+
+def test_series_with_the_labels_of_before_do_not_count(check, service):
+    former = [{**node, "labels": {**node["labels"], "cluster": "redis-test"}} for node in NODES]
+    url = service(prometheus(former=former, commands=lambda _node: [[0, "190"], [30, "1300"]])).url
+    assert set(states(check("prometheus", url=url, nodes=NODES, wait=0)).values()) == {"passed"}
+    rows = check("load", url=url, bursts=[burst(node) for node in NODES], wait=0)
+    assert set(states(rows).values()) == {"passed"}
 
 
 def test_prometheus_that_lacks_a_node(check, service):

@@ -95,6 +95,42 @@ def test_the_hop_nearer_to_redis_comes_first_and_warnings_come_last(stack):
     assert ids(stack) == ["exporter_stopped", "grafana_stopped", "clock_skew"]
 
 
+@pytest.mark.parametrize(
+    ("matchers", "told"),
+    [
+        (["cluster=redis-prod"], True),
+        (["alertname=~.*"], True),
+        (["severity!=none", "cluster=~redis-.*"], True),
+        (["cluster=redis-prod", "severity=P1"], True),  # the pages of all nodes
+        (["cluster=redis-prod", "severity=P3"], False),
+        (["node=redis-node-1b"], False),
+        (["alertname=RedisDown"], False),
+        (["alertname!=RedisDown"], False),
+        (["cluster=another"], False),
+        (["alertname=~(?P>x)"], False),  # no pattern of Python's
+    ],
+)
+def test_a_silence_of_everything_is_told_and_one_of_something_is_not(stack, matchers, told):
+    parsed = [re.fullmatch(r"(\w+)(!?)(=)(~?)(.*)", one).groups() for one in matchers]
+    silence = {
+        "id": "4e6f",
+        "matchers": [
+            {"name": name, "value": value, "isRegex": bool(regex), "isEqual": not negated}
+            for name, negated, _equals, regex, value in parsed
+        ],
+        "until": "2026-12-04T10:00:00.000Z",
+        "by": "ubuntu",
+        "comment": "maintenance",
+    }
+    stack["hosts"][MONITORING]["evidence"]["alertmanager"]["silences"] = [silence]
+    assert ids(stack) == (["pages_silenced"] if told else [])
+    if told:
+        (finding,) = _diagnosis.diagnose(stack)
+        assert "until 2026-12-04 10:00 UTC" in finding["cause"]
+        assert finding["evidence"][0] == "silence 4e6f by ubuntu: maintenance"
+        assert finding["cure"][0]["run"].endswith("-e silence_state=absent -e silence_id=4e6f")
+
+
 def test_when_all_nodes_disagree_with_the_monitoring_host_its_clock_is_the_wrong_one(stack):
     for way in stack["hosts"][MONITORING]["evidence"]["reach"].values():
         way["skew"] = -61.0
