@@ -95,7 +95,7 @@ def test_playbooks_of_the_runbooks_run(lab, playbook, monkeypatch):
     tried = []
     for words in test_runbooks.COMMANDS:
         if f"redisops.monitoring.{playbook}" in words:
-            options = [word for word in words[1:] if not word.startswith("redisops.")]
+            options = [word for word in words[1:] if not word.startswith(("redisops.", "--check", "--diff"))]
             if "-i" in options:  # the lab's own is given by play()
                 at = options.index("-i")
                 del options[at : at + 2]
@@ -103,10 +103,9 @@ def test_playbooks_of_the_runbooks_run(lab, playbook, monkeypatch):
                 options[options.index("NODE")] = REDIS
             if options in tried:
                 continue
-            rc, output, _taken = lab.play(
-                playbook, *options, "--check", "-e", "doctor_fail=false", "-e", f"doctor_report_dir={lab.reports}",
-                "-e", f"verify_report_dir={lab.reports}", "-e", f"incident_report_dir={lab.reports}"
-            )  # fmt: skip
+            directories = [f"-e{kind}_report_dir={lab.reports}" for kind in ("doctor", "verify", "incident")]
+            more = ["--check", "--diff", "-e", "doctor_fail=false", *directories]
+            rc, output, _taken = lab.play(playbook, *options, *more)
             tried.append(options)
             assert rc == 0, f"{' '.join(words)}: {output[-2000:]}"
     assert tried, f"no page names {playbook}"
