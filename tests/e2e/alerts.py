@@ -214,7 +214,8 @@ def run_fault(watch: Watch, profile: Profile, key: str) -> dict:
         after = max((line["time"] for line in lines), default=math.nan) - begin
         say(f"{key}: {fault.alert} told after {after:.0f} s ({profile.floor(fault):.0f} to {profile.most(fault):.0f})")
         if lines:  # whatever follows within the group's interval would be a second page
-            time.sleep(max(min(profile.interval[fault.severity] * 1.25, 75), fault.hold / profile.factor))
+            quiet_for = max(min(profile.interval[fault.severity] * 1.25, 75), fault.hold / profile.factor)
+            time.sleep(max(quiet_for, begin + fault.lasts - time.time()))
     finally:
         mended = time.time()
         fault.mend(site)

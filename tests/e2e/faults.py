@@ -37,6 +37,7 @@ class Fault:
     hold: float = 0  # seconds that it lasts after it was told, for what comes later
     keeps: bool = False  # keep_firing_for of the rule is its `for`
     exclusive: str = ""  # one at a time: these would mute each other
+    lasts: float = 0.0  # seconds at least, in every profile: rules that look back would see the jump of a shorter one
 
     @property
     def receivers(self) -> tuple[str, ...]:
@@ -273,6 +274,7 @@ FAULTS = {
     ),
     "rights-none": Fault(
         "Exporter's user has no rights", "RedisExporterPartialScrape", "P2", "redis-P2", take_rights(), give_rights,
+        lasts=320,
     ),
     "evictions": Fault(
         "Redis evicts keys for a moment", "RedisEvictingKeys", "P2", "redis-P2", evict, empty(1), window=300,
