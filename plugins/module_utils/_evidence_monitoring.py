@@ -339,7 +339,14 @@ def dashboard(service, uid):
         for one in (model.get("templating") or {}).get("list") or []
     ]
     found["datasources"] = sorted(set(datasources_of(model.get("panels") or [])))
+    found["queries"] = sorted(set(queries_of(model.get("panels") or [])))
     return found
+
+
+def queries_of(panels):
+    for panel in panels:
+        yield from (one["expr"] for one in panel.get("targets") or [] if one.get("expr"))
+        yield from queries_of(panel.get("panels") or [])
 
 
 def datasources_of(panels):

@@ -703,6 +703,7 @@ class ServiceRules(Base):
         behind = duration(end[4:]) if end.startswith("now-") else 0
         if not start.startswith("now") or not end.startswith("now") or behind > 300:
             self.add("dashboard_time_range", monitor, ["its time range: %s to %s" % (start, end)], again, title=title)
+        self.dashboard_queries(monitor, uid, found, again)
         known = set(self.nodes) | {self.hosts[one]["address"] for one in self.nodes}
         for variable in found.get("variables") or []:
             values = variable.get("current")
@@ -716,6 +717,18 @@ class ServiceRules(Base):
                     ", ".join(sorted(self.nodes)),
                 )
                 self.add("dashboard_variable", monitor, [seen], again, title=title, values=", ".join(gone))
+
+    def dashboard_queries(self, monitor, uid, found, again):
+        """A panel that was edited in the web pages shows something, and not what its title says."""
+        wanted = (self.wanted(monitor, "queries") or {}).get(uid, [])
+        if "queries" not in found:
+            return
+        gone = [one for one in wanted if one not in found["queries"]]
+        if gone:
+            seen = ["installed, and gone: %s" % gone[0]]
+            seen += ["in Grafana, and never installed: %s" % one for one in found["queries"] if one not in wanted][:1]
+            title = found.get("title") or uid
+            self.add("dashboard_edited", monitor, seen, again, title=title, count=len(gone))
 
 
 def silenced(labels, matchers):

@@ -282,6 +282,11 @@ FINDINGS = {
     "datasource_broken": ("grafana", "error", "the datasource of Grafana does not reach Prometheus"),
     "datasource_changed": ("grafana", "warning", "the datasource asks another Prometheus than the one wanted"),
     "dashboard_missing": ("grafana", "error", "the dashboard %(uid)s is not in Grafana"),
+    "dashboard_edited": (
+        "grafana",
+        "warning",
+        "panels of the dashboard %(title)s ask other questions than those that were installed: %(count)d are gone",
+    ),
     "dashboard_datasource": ("grafana", "error", "panels of the dashboard %(title)s ask a datasource that is not ours"),
     "dashboard_time_range": ("grafana", "error", "the dashboard %(title)s does not show the present"),
     "dashboard_variable": ("grafana", "error", "the dashboard %(title)s opens with %(values)s, which is no node"),

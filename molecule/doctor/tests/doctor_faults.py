@@ -301,6 +301,11 @@ def other_datasource(model):
     panel["datasource"] = {"type": "prometheus", "uid": "staging"}
 
 
+def other_query(model):
+    panel = next(one for one in model["panels"] if one.get("targets"))
+    panel["targets"][0]["expr"] = "vector(1)"
+
+
 def other_password(lab):
     """Grafana's stored password for Prometheus is another one."""
     stored = lab.grafana("GET", "/api/datasources/uid/prometheus")
@@ -611,6 +616,18 @@ FAULTS = (
     ),
     Fault("Issue 5, otherwise: a dashboard opens with a node that is gone", "dashboard_variable", dashboard(old_node)),
     Fault("Issue 5, otherwise: a panel asks another datasource", "dashboard_datasource", dashboard(other_datasource)),
+    Fault(
+        "A panel was edited in the web pages: it shows 1, whatever happens",
+        "dashboard_edited",
+        dashboard(other_query),
+        severity="warning",
+        edit=edits(
+            lambda stack: stack["hosts"][MONITORING]["wanted"].update(
+                queries={DASHBOARD: ['min(redis_up{job="redis-cluster"})']}
+            ),
+            at("grafana", "dashboards", DASHBOARD, queries=["vector(1)"]),
+        ),
+    ),
     Fault("The datasource of Grafana points elsewhere", "datasource_broken", datasource),
     Fault(
         "The datasource of Grafana was deleted",

@@ -131,6 +131,19 @@ def test_a_silence_of_everything_is_told_and_one_of_something_is_not(stack, matc
         assert finding["cure"][0]["run"].endswith("-e silence_state=absent -e silence_id=4e6f")
 
 
+def test_an_edited_panel_is_told_where_edits_are_not_kept(stack):
+    host = stack["hosts"][MONITORING]
+    host["evidence"]["grafana"]["dashboards"]["redis-cluster"]["queries"] = ["a", "b", "mine"]
+    assert ids(stack) == []  # without anything wanted, as with grafana_on_drift: keep
+    host["wanted"]["queries"] = {"redis-cluster": ["a", "b"]}
+    assert ids(stack) == []  # a panel more takes nothing away
+    host["wanted"]["queries"] = {"redis-cluster": ["a", "b", "c"]}
+    (finding,) = _diagnosis.diagnose(stack)
+    assert (finding["id"], finding["severity"]) == ("dashboard_edited", "warning")
+    assert finding["evidence"] == ["installed, and gone: c", "in Grafana, and never installed: mine"]
+    assert finding["cure"][0]["run"].endswith("--tags grafana")
+
+
 def test_when_all_nodes_disagree_with_the_monitoring_host_its_clock_is_the_wrong_one(stack):
     for way in stack["hosts"][MONITORING]["evidence"]["reach"].values():
         way["skew"] = -61.0
