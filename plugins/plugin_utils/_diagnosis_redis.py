@@ -55,7 +55,9 @@ class RedisRules(Base):
         log = list(settings.get("log") or []) + list(unit.get("journal") or [])
         state = "%s is %s (%s, exit status %d)" % (unit_name, unit["state"], unit["result"], unit["exit_status"])
         seen = [state] + [line for line in log if LOG_TELLS.search(line)][-2:]
-        start = on(name, "sudo systemctl restart %s" % unit_name)
+        # systemd refuses a unit that it started five times in ten seconds, mended or not, until told to forget that.
+        again = "sudo systemctl reset-failed %s && sudo systemctl restart %s" % (unit_name, unit_name)
+        start = on(name, again)
         if unit["state"] == "inactive" and unit["result"] == "success":
             self.add("redis_stopped", name, seen[:1], [on(name, "sudo systemctl start %s" % unit_name)])
             return
@@ -78,12 +80,12 @@ class RedisRules(Base):
         if line and unit["exit_status"] == 1:
             path = settings.get("path", "/etc/redis/redis.conf")
             named = re.search(r">>> '([^' ]+)", text)
-            facts = (line.group(1), path, unit_name)
+            facts = (line.group(1), path, again)
             self.add(
                 "redis_bad_config",
                 name,
                 seen,
-                [on(name, "sudo sed -i '%ss/^/# /' %s && sudo systemctl restart %s" % facts)],
+                [on(name, "sudo sed -i '%ss/^/# /' %s && %s" % facts)],
                 line=line.group(1),
                 path=path,
                 directive=" (%s)" % named.group(1) if named else "",

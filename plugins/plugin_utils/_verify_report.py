@@ -22,15 +22,23 @@ def report(tests):
 
 
 def rows_of(test):
+    """The rows of all hosts. Where several hosts were asked for the same, each row says whose answer it is."""
     found = []
     missing = []
+    several = len([one for one in test["results"].values() if "rows" in (one or {})]) > 1
     for host, result in sorted(test["results"].items()):
         result = result or {}
         if result.get("unreachable"):
             found.append(row(test, host, "reachable", one_line(result.get("msg")) or "unreachable", "failed"))
         elif "rows" in result:
             found.extend(
-                row(test, each["subject"], each["expected"], one_line(each["found"]), each["state"])
+                row(
+                    test,
+                    named(each["subject"], several and host),
+                    each["expected"],
+                    one_line(each["found"]),
+                    each["state"],
+                )
                 for each in result["rows"]
             )
         elif result.get("skipped") or not result:
@@ -42,6 +50,10 @@ def rows_of(test):
     else:  # one line for all hosts
         found.append(row(test, "all", "", missing[0][1] or NOT_RUN, "skipped"))
     return found
+
+
+def named(text, host):
+    return "%s (%s)" % (text, host) if host and host != text else text
 
 
 def row(test, subject, expected, found, state):

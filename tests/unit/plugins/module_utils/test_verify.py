@@ -214,6 +214,19 @@ def row(subject="a", state="passed", found="found"):
     return {"subject": subject, "expected": "expected", "found": found, "state": state}
 
 
+def test_a_report_of_several_hosts_says_whose_answer_it_is():
+    def asked(*hosts):
+        row = {"subject": "a", "expected": "x", "found": "y", "state": "passed"}
+        return {"test": 2, "name": "prometheus", "results": {host: {"rows": [row]} for host in hosts}}
+
+    def subjects(*hosts):
+        return [row["subject"] for row in _verify_report.report([asked(*hosts)])["rows"]]
+
+    assert subjects("m") == ["a"]
+    assert subjects("m", "n") == ["a (m)", "a (n)"]
+    assert subjects("a", "m") == ["a", "a (m)"]  # who answers for itself needs no name twice
+
+
 def test_report():
     report = _verify_report.report(
         [
