@@ -587,14 +587,16 @@ class ServiceRules(Base):
         nodes = [one["labels"] for one in found.get("targets") or [] if one.get("labels")]
         alerts = [dict(labels, alertname=name, severity="P1") for labels in nodes for name in EVERY_ALERT]
         for one in self.seen(monitor, "alertmanager").get("silences") or []:
-            if not alerts or not all(silenced(labels, one["matchers"]) for labels in alerts):
+            shared = any(known.facts.get("silence") == one["id"] for known in self.findings)  # by members of a cluster
+            if shared or not alerts or not all(silenced(labels, one["matchers"]) for labels in alerts):
                 continue
             until = stamp_of(one["until"])
             told = "silence %s by %s: %s" % (one["id"], one["by"] or "nobody", one["comment"] or "no comment")
             seen = [told, "it matches %s" % ", ".join(matcher_text(each) for each in one["matchers"])]
             end = self.playbook("silence")
             end["run"] += " -e silence_state=absent -e silence_id=" + shlex.quote(one["id"])
-            self.add("pages_silenced", monitor, seen, [end], until=date(until) if until else one["until"])
+            words = date(until) if until else one["until"]
+            self.add("pages_silenced", monitor, seen, [end], until=words, silence=one["id"])
 
     def receiver(self, monitor, found, said):
         why = REASONS.get(found["problem"], found["problem"])
