@@ -109,7 +109,9 @@ def prometheus(options):
     if not found["ready"]["answered"] or found["ready"].get("status") in (401, 403):
         return found
     targets = service.data("/api/v1/targets?state=active") or {}
-    found["targets"] = [target(one) for one in targets.get("activeTargets", [])]
+    found["targets"] = sorted(
+        (target(one) for one in targets.get("activeTargets", [])), key=lambda one: (one["job"], one["instance"])
+    )
     ways_to(found["targets"])
     found["probes"] = probes(found["targets"])
     found["runtime"] = service.data("/api/v1/status/runtimeinfo") or {}
