@@ -12,6 +12,7 @@ import re
 import ssl
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -162,8 +163,14 @@ def test_data_sources():
     assert found["cloudwatch"]["jsonData"] == {"authType": "default", "defaultRegion": "eu-central-1"}
     secrets = call("/api/datasources/uid/prometheus")[1]["secureJsonFields"]
     assert secrets == {"basicAuthPassword": True, "tlsCACert": True}
-    status, answer = call('/api/datasources/proxy/uid/prometheus/api/v1/query?query=up{job="prometheus"}')
-    assert status == 200 and answer["data"]["result"][0]["value"][1] == "1"
+    deadline = time.monotonic() + 35  # Prometheus scrapes itself within half a minute after its start
+    while True:
+        status, answer = call('/api/datasources/proxy/uid/prometheus/api/v1/query?query=up{job="prometheus"}')
+        assert status == 200, answer
+        if answer["data"]["result"] or time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    assert answer["data"]["result"][0]["value"][1] == "1", answer
     status, answer = call("/api/datasources/proxy/uid/alertmanager/api/v2/status")
     assert status == 200 and answer["versionInfo"]["version"]
 
