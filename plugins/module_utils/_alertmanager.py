@@ -54,9 +54,20 @@ class Matcher(t.NamedTuple):
 
     def matches_nothing_said(self) -> bool:
         """Whether an alert without this label matches; only other matchers then limit the silence."""
-        if not self.is_regex:
-            return (self.value == "") == self.is_equal
-        return (re.fullmatch(self.value, "") is not None) == self.is_equal
+        return self.matches("")
+
+    def matches(self, value: str) -> bool:
+        """Whether an alert matches whose label has this value. A pattern of Go's that Python lacks matches none."""
+        try:
+            same = re.fullmatch(self.value, value) is not None if self.is_regex else self.value == value
+        except re.error:
+            return False
+        return same == self.is_equal
+
+
+def matcher_of(entry: dict[str, t.Any]) -> Matcher:
+    """A matcher as the API gives it."""
+    return Matcher(entry["name"], entry["value"], bool(entry["isRegex"]), bool(entry.get("isEqual", True)))
 
 
 def parse_matcher(text: str) -> Matcher:
@@ -148,10 +159,7 @@ class Silence(t.NamedTuple):
 
 
 def silence_from(entry: dict[str, t.Any]) -> Silence:
-    matchers = [
-        Matcher(each["name"], each["value"], bool(each["isRegex"]), bool(each.get("isEqual", True)))
-        for each in entry["matchers"]
-    ]
+    matchers = [matcher_of(each) for each in entry["matchers"]]
     return Silence(
         entry["id"],
         entry["status"]["state"],

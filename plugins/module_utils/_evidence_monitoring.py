@@ -14,7 +14,7 @@ import os
 import re
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.redisops.monitoring.plugins.module_utils import _evidence
+from ansible_collections.redisops.monitoring.plugins.module_utils import _evidence, _verify
 
 # How each program reads its own configuration, to say what is wrong with it.
 PROMTOOL = "/opt/prometheus/current/promtool"
@@ -341,14 +341,8 @@ def dashboard(service, uid):
         for one in (model.get("templating") or {}).get("list") or []
     ]
     found["datasources"] = sorted(set(datasources_of(model.get("panels") or [])))
-    found["queries"] = sorted(set(queries_of(model.get("panels") or [])))
+    found["queries"] = sorted({expression for dummy, expression in _verify.panel_queries(model)})
     return found
-
-
-def queries_of(panels):
-    for panel in panels:
-        yield from (one["expr"] for one in panel.get("targets") or [] if one.get("expr"))
-        yield from queries_of(panel.get("panels") or [])
 
 
 def datasources_of(panels):

@@ -10,6 +10,7 @@ import shlex
 from urllib.parse import urlsplit
 
 import yaml
+from ansible_collections.redisops.monitoring.plugins.module_utils._alertmanager import matcher_of
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._diagnosis_base import (
     Base,
     date,
@@ -587,12 +588,14 @@ class ServiceRules(Base):
         nodes = [one["labels"] for one in found.get("targets") or [] if one.get("labels")]
         alerts = [dict(labels, alertname=name, severity="P1") for labels in nodes for name in EVERY_ALERT]
         for one in self.seen(monitor, "alertmanager").get("silences") or []:
+            matchers = [matcher_of(each) for each in one["matchers"]]
             shared = any(known.facts.get("silence") == one["id"] for known in self.findings)  # by members of a cluster
-            if shared or not alerts or not all(silenced(labels, one["matchers"]) for labels in alerts):
+            hidden = all(each.matches(labels.get(each.name, "")) for labels in alerts for each in matchers)
+            if shared or not alerts or not hidden:
                 continue
             until = stamp_of(one["until"])
             told = "silence %s by %s: %s" % (one["id"], one["by"] or "nobody", one["comment"] or "no comment")
-            seen = [told, "it matches %s" % ", ".join(matcher_text(each) for each in one["matchers"])]
+            seen = [told, "it matches %s" % ", ".join(str(each) for each in matchers)]
             end = self.playbook("silence")
             end["run"] += " -e silence_state=absent -e silence_id=" + shlex.quote(one["id"])
             words = date(until) if until else one["until"]
@@ -731,26 +734,6 @@ class ServiceRules(Base):
             seen += ["in Grafana, and never installed: %s" % one for one in found["queries"] if one not in wanted][:1]
             title = found.get("title") or uid
             self.add("dashboard_edited", monitor, seen, again, title=title, count=len(gone))
-
-
-def silenced(labels, matchers):
-    """Whether Alertmanager keeps an alert with these labels back for a silence with these matchers."""
-    return all(matches(one, str(labels.get(one.get("name"), ""))) for one in matchers)
-
-
-def matches(matcher, value):
-    wanted = matcher.get("value", "")
-    try:
-        same = bool(re.fullmatch(wanted, value)) if matcher.get("isRegex") else wanted == value
-    except re.error:  # a pattern of Go's that is none of Python's
-        return False
-    return same == matcher.get("isEqual", True)
-
-
-def matcher_text(matcher):
-    signs = {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}
-    sign = signs[matcher.get("isEqual", True), matcher.get("isRegex", False)]
-    return '%s%s"%s"' % (matcher.get("name"), sign, matcher.get("value"))
 
 
 def dicts(files):

@@ -86,9 +86,8 @@ def test_a_target_that_fails_is_waited_for_until_it_was_scraped_since_the_first_
     later = scraped("down")
     later.targets[WANTED.instance]["lastScrape"] = "2026-11-27T15:00:00Z"
     assert not waits(later, scraped("down"))
-    anew = scraped(
-        "unknown"
-    )  # since the first look it became another target to Prometheus, such as by another interval
+    # By another interval it became another target to Prometheus since the first look.
+    anew = scraped("unknown")
     anew.targets[WANTED.instance]["lastScrape"] = "0001-01-01T00:00:00Z"
     assert waits(anew, later)
     assert not waits(scraped(), scraped())
