@@ -149,23 +149,15 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - redisops.monitoring._attributes
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
 attributes:
   check_mode:
-    support: full
-    description: Makes the same plan, by the same read calls, and writes nothing.
+    details: Makes the same plan, by the same read calls, and writes nothing.
   diff_mode:
-    support: full
-    description: One line a rule, sorted. The lines of check mode are those of the real run.
-  idempotent:
-    support: full
-    description: A second run changes nothing.
-  platform:
-    support: full
-    description: Where the module runs.
-    platforms: posix
+    details: One line a rule, sorted. The lines of check mode are those of the real run.
 notes:
   - The IAM policy that the module needs is in C(docs/iam-security-groups.md) of the collection.
   - A wanted rule is added even if a wider rule already covers it; RV(covered) tells.
