@@ -16,14 +16,15 @@ HEAD = """\
 
 Written by `tests/e2e/alerts.py table` from runs in the lab: three Redis nodes without replicas and one monitoring
 host, set up by `playbooks/site.yml`, every notification recorded at a webhook. Each fault was done to the running lab
-and mended again. A fault passes when exactly the notification in its row arrives: once at each receiver, nothing else
+and undone again. A fault passes when exactly the notification in its row arrives: once at each receiver, nothing else
 at all, and once more when it is over.
 
 * **L1** is the team's chat, **L2** the engineer on call. P1 and P2 reach both at once, P3 the chat alone.
 * **floor**: no notification can come sooner. What Redis needs to notice, plus the rule's `for`, plus `group_wait`.
 * **at most**: the fault just missed a scrape and an evaluation. Later than this (plus {slack} s for a slow machine)
   is a failed run.
-* **over**: from mending to the notice that it is over. `group_interval` (P1 1 min, others 5 min) decides most of it;
+* **over**: from undoing the fault to the notification that it is resolved. `group_interval` (P1 1 min, others 5 min)
+decides most of it;
   rules that look back five minutes stay true for as long.
 
 Alerts of one cluster and severity are one group. What ended in it less than 15 minutes ago is listed once more, as
@@ -36,7 +37,7 @@ TABLE = """\
 
 {text}
 
-| fault | told | to | floor | measured | at most | over |
+| fault | alert | to | floor | measured | at most | over |
 |---|---|---|---|---|---|---|
 {rows}
 """
@@ -44,7 +45,7 @@ TABLE = """\
 TEXTS = {
     "shipped": (
         "With the settings that the roles ship",
-        "Scrapes and evaluations every 30 s, `group_wait` 45 s. Business hours last all day here: P3 is told at once.",
+        "Scrapes and evaluations every 30 s, `group_wait` 45 s. Business hours last all day here: P3 is sent at once.",
     ),
     "fast": (
         "With everything six times as fast",

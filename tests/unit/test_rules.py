@@ -151,7 +151,7 @@ def test_runbook_page(name, alerts):
     text = page.read_text()
     assert text.startswith(f"# {name}\n")
     headings = re.findall(r"^## (.*)$", text, re.M)
-    assert headings == ["What it means", "Look", "Mend", "Over when", "Prevent"]
+    assert headings == ["What it means", "Diagnose", "Fix", "Resolved when", "Prevent"]
     severity, incident = alerts[name]["labels"]["severity"], alerts[name]["labels"]["incident"]
     assert f"**{severity}**" in text, f"{name}.md does not name its severity {severity}"
     assert f"incident {incident}" in text, f"{name}.md does not name its incident {incident}"

@@ -18,7 +18,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
-HEADINGS = ["What it means", "Who is paged", "Look", "Commands", "Mend", "Over when", "Prevent"]
+HEADINGS = ["What it means", "Who is paged", "Diagnose", "Commands", "Fix", "Resolved when", "Prevent"]
 PLACEHOLDERS = {"NODE": "redis-node-1a", "CLUSTER": "redis-prod"}
 OPTIONS = {"-i": 1, "--limit": 1, "--tags": 1, "--skip-tags": 1, "-e": 1, "--check": 0, "--diff": 0, "-v": 0}
 
