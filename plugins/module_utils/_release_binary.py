@@ -79,6 +79,7 @@ class Plan:
     def __init__(self):
         self.install = None  # None, "archive", or "installed": the files are right, their permissions are not
         self.switch = False
+        self.switched = False  # from previous to another version, which a repair is not
         self.secure_root = False
         self.previous = None
         self.remove = []
@@ -250,6 +251,7 @@ class Installation:
         plan.previous = self.current if self.current != self.version else self.previous
         if plan.previous == self.version or plan.previous not in self.versions:
             plan.previous = None
+        plan.switched = plan.switch and plan.previous is not None and plan.previous == self.current
         protected = {self.version, plan.previous}
         others = [version for version, manifest in self.versions.items() if manifest and version not in protected]
         plan.remove = others[max(self.keep - len(protected - {None}), 0) :]
@@ -334,6 +336,7 @@ class Installation:
             "path": self.path(CURRENT),
             "version": self.version,
             "previous_version": plan.previous,
+            "switched": plan.switched,
             "archive_sha256": archive_sha256,
             "downloaded": self.downloaded,
         }

@@ -220,6 +220,13 @@ previous_version:
   returned: success
   type: str
   sample: 1.85.0
+switched:
+  description:
+    - Whether this run switched from RV(previous_version) to another version.
+    - Not so when it installed the first version, or repaired the one that was there.
+  returned: success
+  type: bool
+  sample: true
 archive_sha256:
   description:
     - SHA-256 of the archive that the version was installed from.

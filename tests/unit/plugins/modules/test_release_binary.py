@@ -285,7 +285,7 @@ def test_first_installation(run, mirror, root):
     assert result["changed"] is True
     assert result["path"] == str(root / "current")
     assert result["version"] == "1.0"
-    assert result["previous_version"] is None
+    assert (result["previous_version"], result["switched"]) == (None, False)
     assert result["archive_sha256"] == sha256(archive)
     assert result["downloaded"] is True
     assert result["diff"] == {
@@ -375,7 +375,9 @@ def test_upgrade_downgrade_and_pruning(run, mirror, root):
     assert upgrade["diff"]["before"] == "current: 1.0\nversions: 1.0\n"
     assert upgrade["diff"]["after"] == "current: 2.0\nversions: 1.0, 2.0\n"
     assert current(root) == programs("2")
-    assert run("2.0", **options["2.0"])["previous_version"] == "1.0"
+    assert upgrade["switched"] is True
+    again = run("2.0", **options["2.0"])
+    assert (again["previous_version"], again["switched"]) == ("1.0", False)
 
     mirror.requests.clear()
     downgrade = run("1.0")
@@ -385,7 +387,10 @@ def test_upgrade_downgrade_and_pruning(run, mirror, root):
     assert current(root) == programs("1")
 
     third = run("3.0", **options["3.0"])
-    assert third["previous_version"] == "1.0"
+    assert (third["previous_version"], third["switched"]) == ("1.0", True)
+    (root / "3.0" / "tool").write_bytes(b"damaged")
+    repaired = run("3.0", **options["3.0"])
+    assert (repaired["changed"], repaired["previous_version"], repaired["switched"]) == (True, "1.0", False)
     assert third["diff"]["before"] == "current: 1.0\nversions: 1.0, 2.0\n"
     assert third["diff"]["after"] == "current: 3.0\nversions: 1.0, 3.0\n"
     assert names(root) == [LOCK, "1.0", "3.0", "current", "previous"]
