@@ -89,7 +89,7 @@ def now() -> list:
             runbooks=("README",),
         ),
         figure(
-            "Uptime, shortest",
+            "Shortest uptime",
             "Time since the node that restarted last did so. "
             f"Orange for the first {limit('restarted_seconds') // 60} minutes.",
             "s",
@@ -109,7 +109,7 @@ def now() -> list:
             no_value="No cluster",
         ),
         figure(
-            "Memory, fullest node",
+            "Memory (max)",
             "Memory used, of maxmemory. At 100 % keys are evicted or writes refused, as maxmemory-policy says.",
             "percent",
             [(f"max {BY_CLUSTER} ({MEMORY})", CLUSTER)],

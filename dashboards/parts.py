@@ -47,7 +47,7 @@ BY_NODE = "by (cluster, environment, node, instance)"
 NODE = "{{cluster}} {{node}}"
 CLUSTER = "{{cluster}} {{environment}}"
 
-GREEN, YELLOW, ORANGE, RED = "green", "yellow", "orange", "red"
+GREEN, YELLOW, ORANGE, RED, GREY = "green", "yellow", "orange", "red", "#808080"
 THRESHOLDS = yaml.safe_load((ROLE / "vars" / "main" / "rules.yml").read_text())["__prometheus_alert_threshold_table"]
 RUNBOOKS = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())["prometheus_runbook_base_url"]
 
@@ -74,7 +74,11 @@ def of_selected_nodes(expr: str) -> str:
 
 
 def served_certificates() -> str:
-    return of_selected_nodes(f'probe_ssl_earliest_cert_expiry{{job="redis-tls", {SELECTED_CLUSTER}}}')
+    # Of the chain that was verified: a server may send certificates that nobody needs and that expire earlier.
+    served = f'{{job="redis-tls", {SELECTED_CLUSTER}}}'
+    return of_selected_nodes(
+        f"(probe_ssl_last_chain_expiry_timestamp_seconds{served} > 0 or probe_ssl_earliest_cert_expiry{served})"
+    )
 
 
 def certificate_files() -> str:
@@ -121,6 +125,15 @@ def meaning(values: dict[str, tuple[str, str]]) -> d.ValueMap:
     return d.ValueMap(options=options)
 
 
+def neutral(text: str) -> d.SpecialValueMap:
+    """Text in grey where there is no value: the base colour of the thresholds would read as a warning."""
+    return d.SpecialValueMap(
+        options=d.DashboardSpecialValueMapOptions(
+            match=d.SpecialValueMatch.NULL_AND_NAN, result=d.ValueMappingResult(text=text, color=GREY, index=0)
+        )
+    )
+
+
 # Panels
 
 
@@ -156,10 +169,12 @@ def figure(
 ) -> stat.Panel:  # fmt: skip
     """One number a cluster. States are of now: with a sparkline they would outlive the metrics they come from."""
     panel = dressed(stat.Panel(), title, description, unit, decimals, thresholds, runbooks, no_value)
-    if values:
-        panel = panel.mappings([meaning(values)])
+    mappings = [meaning(values)] if values else []
+    if no_value != "No data":
+        mappings.append(neutral(no_value))
     return (
-        panel.targets(targets(queries, instant=not sparkline))
+        panel.mappings(mappings)
+        .targets(targets(queries, instant=not sparkline))
         .reduce_options(common.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields(""))
         .color_scheme(dashboard.FieldColor().mode(d.FieldColorModeId.THRESHOLDS))
         .color_mode(c.BigValueColorMode.BACKGROUND if values else c.BigValueColorMode.VALUE)
@@ -230,13 +245,12 @@ def timeline(
     runbooks: tuple[str, ...] = (), span: int = 12, height: int = 8,
 ) -> statetimeline.Panel:  # fmt: skip
     """States over time, a line each."""
-    panel = dressed(
-        statetimeline.Panel(), title, description, "none", 0, steps((1, GREEN), base=RED), runbooks, "No data"
-    )
+    panel = dressed(statetimeline.Panel(), title, description, "none", 0, steps(), runbooks, "No data")
     return (
         panel.targets(targets(queries))
         .mappings([meaning(values)])
-        .color_scheme(dashboard.FieldColor().mode(d.FieldColorModeId.THRESHOLDS))
+        # Coloured by thresholds, merged values would show the threshold's range and ignore the mappings.
+        .color_scheme(dashboard.FieldColor().mode(d.FieldColorModeId.PALETTE_CLASSIC))
         .merge_values(True)
         .show_value(c.VisibilityMode.AUTO)
         .align_value(c.TimelineValueAlignment.LEFT)

@@ -11,6 +11,7 @@ from .parts import (
     BY_CLUSTER,
     CLUSTER,
     GREEN,
+    GREY,
     NODE,
     ORANGE,
     RED,
@@ -74,8 +75,8 @@ def build() -> d.Dashboard:
 def now() -> list:
     return [
         figure(
-            "Memory, fullest node",
-            "Memory used, of maxmemory.",
+            "Memory (max)",
+            "Memory used, of maxmemory, on the node that is fullest.",
             "percent",
             [(f"max {BY_CLUSTER} (100 * {USED} / {MAX})", CLUSTER)],
             decimals=1,
@@ -85,8 +86,8 @@ def now() -> list:
             sparkline=True,
         ),
         figure(
-            "Host memory, fullest node",
-            "Memory that Redis holds, of what its host has.",
+            "Host memory (max)",
+            "Memory that Redis holds, of what its host has, on the node that is fullest.",
             "percent",
             [(f"max {BY_CLUSTER} ({HOST_MEMORY})", CLUSTER)],
             decimals=1,
@@ -95,8 +96,8 @@ def now() -> list:
             sparkline=True,
         ),
         figure(
-            "Main thread, busiest node",
-            "How busy the one thread is that runs commands.",
+            "Main thread (max)",
+            "How busy the one thread is that runs commands, on the node that is busiest.",
             "percent",
             [(f"max {BY_CLUSTER} ({MAIN_THREAD})", CLUSTER)],
             decimals=1,
@@ -105,8 +106,8 @@ def now() -> list:
             sparkline=True,
         ),
         figure(
-            "Connections, fullest node",
-            "Client connections, of maxclients. At 100 % Redis turns clients away.",
+            "Connections (max)",
+            "Client connections, of maxclients, on the node with most. At 100 % Redis turns clients away.",
             "percent",
             [(f"max {BY_CLUSTER} ({CONNECTIONS})", CLUSTER)],
             decimals=1,
@@ -115,7 +116,7 @@ def now() -> list:
             sparkline=True,
         ),
         figure(
-            "Last save, oldest",
+            "Oldest save",
             "Time since the last RDB save of the node that waits longest. A restart counts as a save.",
             "s",
             [(f"max {BY_CLUSTER} ({SAVE_AGE})", CLUSTER)],
@@ -124,7 +125,7 @@ def now() -> list:
             runbooks=("RedisRdbStale",),
         ),
         figure(
-            "Next certificate expiry",
+            "Certificate expiry",
             "Days left, of the certificates that Redis serves and of the certificate files on the nodes.",
             "suffix:days",
             [(f"min {BY_CLUSTER} (({served_certificates()} or {certificate_files()}) - time()) / 86400", CLUSTER)],
@@ -263,7 +264,7 @@ def persistence() -> list:
                 (f"{redis('redis_aof_last_write_status')} * {aof} - (1 - {aof})", f"{NODE} AOF write"),
                 (f"{redis('redis_aof_last_bgrewrite_status')} * {aof} - (1 - {aof})", f"{NODE} AOF rewrite"),
             ],
-            {"-1": ("off", "#808080"), "0": ("failed", RED), "1": ("ok", GREEN)},
+            {"-1": ("off", GREY), "0": ("failed", RED), "1": ("ok", GREEN)},
             runbooks=("RedisRdbSaveFailing", "RedisAofWriteFailing", "RedisAofRewriteFailing"),
         ),
         graph(

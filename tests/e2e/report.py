@@ -24,7 +24,7 @@ at all, and once more when it is over.
 * **at most**: the fault just missed a scrape and an evaluation. Later than this (plus {slack} s for a slow machine)
   is a failed run.
 * **over**: from undoing the fault to the notification that it is resolved. `group_interval` (P1 1 min, others 5 min)
-decides most of it;
+  decides most of it;
   rules that look back five minutes stay true for as long.
 
 Alerts of one cluster and severity are one group. What ended in it less than 15 minutes ago is listed once more, as

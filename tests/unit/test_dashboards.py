@@ -305,3 +305,28 @@ def test_substitution():
 @pytest.mark.parametrize(("scrape", "wide", "expected"), [(30, 3600, 120), (30, 30 * 86400, 2622), (15, 3600, 60)])
 def test_rate_interval(scrape, wide, expected):
     assert panels.builtins(wide, scrape)["__rate_interval"] == f"{expected}s"
+
+
+@pytest.mark.parametrize(("uid", "panel"), PANELS)
+def test_a_timeline_is_not_coloured_by_thresholds(uid, panel):
+    """Merged values would show the range of a threshold and ignore the mappings (seen in Grafana 12.4)."""
+    if panel["type"] == "state-timeline":
+        defaults = panel["fieldConfig"]["defaults"]
+        assert defaults["mappings"]
+        assert defaults["color"]["mode"] == "palette-classic"
+
+
+@pytest.mark.parametrize(("uid", "panel"), PANELS)
+def test_a_title_fits_its_panel(uid, panel):
+    """A panel of four columns shows about 18 characters on a screen of 1,400 pixels."""
+    if panel["type"] == "stat":
+        assert len(panel["title"]) <= 18
+
+
+@pytest.mark.parametrize(("uid", "panel"), PANELS)
+def test_the_text_for_no_value_is_neutral(uid, panel):
+    """The base colour of thresholds, orange or red, would read as a warning."""
+    if panel["type"] == "stat" and panel["fieldConfig"]["defaults"]["noValue"] != "No data":
+        defaults = panel["fieldConfig"]["defaults"]
+        special = [mapping["options"] for mapping in defaults["mappings"] if mapping["type"] == "special"]
+        assert [(one["match"], one["result"]["text"]) for one in special] == [("null+nan", defaults["noValue"])]
