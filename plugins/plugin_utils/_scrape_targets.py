@@ -63,6 +63,7 @@ def scrape_targets(
     reader = _Reader(hostvars, hostvars_prefix, hostvars_suffix)
     labels_of_target, not_wanted, no_address = {}, [], []
     host_of_target, host_of_instance, id_of = {}, {}, {}
+    name_labels = [label for label, tag in tag_labels.items() if tag == "Name" and label not in labels]
     for name in sorted(hosts):
         host = reader.read(name)
         if host.is_ec2 and host.state and host.state not in states:
@@ -97,6 +98,8 @@ def scrape_targets(
             )
         labels_of_target[target] = found
 
+    for label in name_labels:
+        _make_unique(label, labels_of_target, host_of_target)
     if len(labels_of_target) < min_targets:
         left_out = _some(no_address + not_wanted)
         raise ValueError(
@@ -105,6 +108,20 @@ def scrape_targets(
             f"{', '.join(states)}), address (now {address}) or min_targets"
         )
     return _grouped(labels_of_target), not_wanted, no_address
+
+
+def _make_unique(label, labels_of_target, host_of_target):
+    """Hosts of one cluster that share a name get the name of the inventory instead, which is unique.
+
+    Rules and inhibitions tell nodes apart by this label: with a shared one, the alert of one node mutes another node's.
+    """
+    sharing = {}
+    for target, labels in labels_of_target.items():
+        key = labels.get("cluster"), labels.get("environment"), labels.get(label)
+        sharing.setdefault(key, []).append(target)
+    for targets in sharing.values():
+        for target in targets if len(targets) > 1 else ():
+            labels_of_target[target][label] = host_of_target[target.lower()]
 
 
 class _Reader:
@@ -190,7 +207,7 @@ class _Host:
             value = tags.get(tag)
             if value is None and not self.is_ec2:
                 value = self.variable(label)
-            if value is None and tag == "Name":
+            if tag == "Name" and (value is None or not _is_text(value)):
                 value = self.name
             if value is not None:
                 found[label] = value
@@ -276,6 +293,10 @@ def _text(value):
     if isinstance(value, (int, float)):
         return str.__str__(str(value))
     raise TypeError
+
+
+def _is_text(value):
+    return not isinstance(value, str) or bool(value.strip())
 
 
 def _listed(values):

@@ -616,3 +616,47 @@ def test_documentation_has_the_options_of_the_code():
         assert documented[name]["default"] == default
     assert list(documented["address"]["choices"]) == list(plugin._scrape_targets.ADDRESSES)
     assert tuple(documented["states"]["choices"]) == plugin._scrape_targets.STATES
+
+
+# Names that tell nodes apart
+
+
+def nodes_of(hostvars, **options):
+    groups = scrape_targets(sorted(hostvars), hostvars, tag_labels={"node": "Name", "cluster": "Cluster"}, **options)
+    return {group["targets"][0].partition(":")[0]: group["labels"].get("node") for group in groups}
+
+
+def test_instances_of_one_name_are_told_apart_by_the_name_of_the_inventory():
+    """Two instances of an Auto Scaling group: with one label, the alert of one would mute the other's."""
+    hostvars = {
+        "redis_i-1": ec2(instance_id="i-1", private_ip_address="10.0.0.1", tags={"Name": "redis"}),
+        "redis_i-2": ec2(instance_id="i-2", private_ip_address="10.0.0.2", tags={"Name": "redis"}),
+        "other_i-3": ec2(instance_id="i-3", private_ip_address="10.0.0.3", tags={"Name": "other"}),
+    }
+    assert nodes_of(hostvars) == {"10.0.0.1": "redis_i-1", "10.0.0.2": "redis_i-2", "10.0.0.3": "other"}
+
+
+def test_nodes_of_two_clusters_may_have_one_name():
+    hostvars = {
+        f"host-{n}": ec2(
+            instance_id=f"i-{n}", private_ip_address=f"10.0.0.{n}", tags={"Name": "redis", "Cluster": f"c{n}"}
+        )
+        for n in (1, 2)
+    }
+    assert nodes_of(hostvars) == {"10.0.0.1": "redis", "10.0.0.2": "redis"}
+
+
+@pytest.mark.parametrize("name", ["", "  ", None])
+def test_an_empty_name_is_the_name_of_the_inventory(name):
+    hostvars = {"i-1": ec2(instance_id="i-1", private_ip_address="10.0.0.1", tags={"Name": name})}
+    assert nodes_of(hostvars) == {"10.0.0.1": "i-1"}
+
+
+def test_hosts_without_ec2_that_share_a_node_are_told_apart():
+    hostvars = {f"host-{n}": {"ansible_host": f"192.0.2.{n}", "node": "redis"} for n in (1, 2)}
+    assert nodes_of(hostvars) == {"192.0.2.1": "host-1", "192.0.2.2": "host-2"}
+
+
+def test_a_label_that_is_given_stays():
+    hostvars = {f"host-{n}": {"ansible_host": f"192.0.2.{n}"} for n in (1, 2)}
+    assert nodes_of(hostvars, labels={"node": "pair"}) == {"192.0.2.1": "pair"}  # one group: both targets are alike
