@@ -10,7 +10,8 @@ import re
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.redisops.monitoring.plugins.filter.public_address import public_address
-from ansible_collections.redisops.monitoring.plugins.module_utils import _security_group_rules
+from ansible_collections.redisops.monitoring.plugins.module_utils._ec2.options import source
+from ansible_collections.redisops.monitoring.plugins.module_utils._ec2.rules import WIDEST
 
 AUTO = "auto"
 
@@ -37,8 +38,8 @@ def entries(value):
 def network(entry, option):
     """*entry* as AWS writes it."""
     kind = "cidr_ipv6" if ":" in entry else "cidr_ip"
-    found = _security_group_rules.source(option, kind, entry)
-    if int(found.rpartition("/")[2]) < _security_group_rules.WIDEST[kind]:
+    found = source(option, kind, entry)
+    if int(found.rpartition("/")[2]) < WIDEST[kind]:
         raise ValueError(f"{option}: {found} is the world, or a good part of it; name the networks that need it")
     return found
 

@@ -16,8 +16,10 @@ import threading
 from pathlib import Path
 
 import boto3
+import botocore.loaders
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.redisops.monitoring.plugins.module_utils._ec2 import rules as ec2_rules
 from ansible_collections.redisops.monitoring.plugins.modules import ec2_security_group_rules as module
 from ec2_proxy import READS, Handler, Proxy, refuse
 from moto.server import ThreadedMotoServer
@@ -25,6 +27,15 @@ from moto.server import ThreadedMotoServer
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTION = {"region": "eu-west-1", "access_key": "testing-access", "secret_key": "testing-secret"}
 OWNER = "redis-monitoring:owner"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_loader():
+    """Each run makes a client, and reading the model of EC2 takes longer than the rest of it: one loader keeps it."""
+    loader = botocore.loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", lambda search_path: loader)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +117,10 @@ class World:
         """{rule in words: (id, description, owner)} of redis-sg."""
         rules = self.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [self.redis]}])
         (group,) = self.ec2.describe_security_groups(GroupIds=[self.redis])["SecurityGroups"]
-        told = module.sgr.group_descriptions(group)  # moto leaves descriptions of group sources out of the rules
+        told = ec2_rules.group_descriptions(group)  # moto leaves descriptions of group sources out of the rules
         state = {}
         for rule in rules["SecurityGroupRules"]:
-            description = rule.get("Description") or told.get(module.sgr.rule_from_aws(rule).key, "")
+            description = rule.get("Description") or told.get(ec2_rules.rule_from_aws(rule).key, "")
             tags = {tag["Key"]: tag["Value"] for tag in rule["Tags"]}
             assert words(rule) not in state
             state[words(rule)] = (rule["SecurityGroupRuleId"], description, tags.get(OWNER))

@@ -12,6 +12,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import RetryingBotoClientWrapper
+from ansible_collections.redisops.monitoring.plugins.module_utils._ec2 import security_group
 from ansible_collections.redisops.monitoring.plugins.modules import ec2_security_group_rules as module
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
@@ -447,7 +448,7 @@ def test_duplicate_that_is_not_listed_yet(aws):
 
 def test_duplicate_that_is_never_listed(aws):
     aws.found()
-    for dummy in module.PAUSES:
+    for dummy in security_group.PAUSES:
         aws.refuse("authorize_security_group_ingress", "InvalidPermission.Duplicate", "the rule already exists")
         aws.rules()
     result = aws.fails([RULE])

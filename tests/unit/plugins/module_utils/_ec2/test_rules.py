@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _security_group_rules as sgr
+from ansible_collections.redisops.monitoring.plugins.module_utils._ec2 import options, text
+from ansible_collections.redisops.monitoring.plugins.module_utils._ec2 import rules as ec2_rules
+from ansible_collections.redisops.monitoring.plugins.module_utils._ec2.rules import RuleError
 
 GROUP = "sg-0123456789abcdef0"
 PEER = "sg-0fedcba9876543210"
@@ -16,7 +18,7 @@ def asked(**rule):
 
 
 def parse(*rules, allow_world=False):
-    return sgr.parse_rules([asked(**rule) for rule in rules], allow_world)
+    return options.parse_rules([asked(**rule) for rule in rules], allow_world)
 
 
 def one(**rule):
@@ -25,16 +27,16 @@ def one(**rule):
 
 
 def key(proto="tcp", low=9121, high=None, kind="cidr_ip", source="10.0.0.0/16", direction="ingress"):
-    return sgr.Key(direction, proto, low, low if high is None else high, kind, source)
+    return ec2_rules.Key(direction, proto, low, low if high is None else high, kind, source)
 
 
 def there(number, description="", owner=None, account=None, **parts):
-    tags = {sgr.OWNER_TAG: owner} if owner else {}
-    return sgr.Rule(key(**parts), description, f"sgr-{number}", tags, account)
+    tags = {ec2_rules.OWNER_TAG: owner} if owner else {}
+    return ec2_rules.Rule(key(**parts), description, f"sgr-{number}", tags, account)
 
 
-def plan(rules, existing, **options):
-    return sgr.make_plan(sgr.merge(parse(*rules)), existing, **options)
+def plan(rules, existing, **how):
+    return ec2_rules.make_plan(options.merge(parse(*rules)), existing, **how)
 
 
 # --- what was asked for
@@ -136,7 +138,7 @@ def test_a_group_of_another_account():
     ],
 )
 def test_bad_sources_and_descriptions(rule, words):
-    with pytest.raises(sgr.RuleError) as caught:
+    with pytest.raises(RuleError) as caught:
         parse({"ports": [443], "cidr_ip": ["10.0.0.0/16"]}, {"ports": [443], **rule})
     assert str(caught.value).startswith("rules[1]: ")
     assert words in str(caught.value)
@@ -177,15 +179,15 @@ def test_bad_sources_and_descriptions(rule, words):
 )
 def test_bad_protocols_and_ports(rule, words):
     rule = {name: [str(port) for port in value] if name == "ports" else value for name, value in rule.items()}
-    with pytest.raises(sgr.RuleError, match=r"^rules\[0\]: [^\n]*$") as caught:
+    with pytest.raises(RuleError, match=r"^rules\[0\]: [^\n]*$") as caught:
         parse({"cidr_ip": ["10.0.0.0/16"], **rule})
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("port", sorted(sgr.GUARDED_PORTS))
+@pytest.mark.parametrize("port", sorted(options.GUARDED_PORTS))
 @pytest.mark.parametrize("source", [{"cidr_ip": ["0.0.0.0/0"]}, {"cidr_ipv6": ["::/0"]}])
 def test_the_world_is_kept_out_of_each_guarded_port(port, source):
-    with pytest.raises(sgr.RuleError, match=rf"would open port {port} .* allow_world: true"):
+    with pytest.raises(RuleError, match=rf"would open port {port} .* allow_world: true"):
         one(ports=[port], **source)
 
 
@@ -202,7 +204,7 @@ def test_the_world_is_kept_out_of_each_guarded_port(port, source):
     ],
 )
 def test_the_world_is_kept_out_in_whatever_disguise(rule):
-    with pytest.raises(sgr.RuleError, match="to the world"):
+    with pytest.raises(RuleError, match="to the world"):
         parse(rule)
     assert parse(rule, allow_world=True)
 
@@ -237,21 +239,21 @@ def test_what_is_not_guarded(rule):
     ],
 )
 def test_bad_target(target, words):
-    with pytest.raises(sgr.RuleError) as caught:
-        sgr.check_target({"group_id": None, "group_name": None, "owner": None, **target})
+    with pytest.raises(RuleError) as caught:
+        options.check_target({"group_id": None, "group_name": None, "owner": None, **target})
     assert words in str(caught.value)
 
 
 def test_good_target():
     for target in ({"group_id": GROUP}, {"group_id": "sg-01234567"}, {"group_name": "a*b", "owner": "team/x:1"}):
-        sgr.check_target({"group_id": None, "group_name": None, "owner": None, **target})
+        options.check_target({"group_id": None, "group_name": None, "owner": None, **target})
 
 
 # --- repeated rules
 
 
 def test_repeated_rules_are_one():
-    merged = sgr.merge(
+    merged = options.merge(
         parse(
             {"ports": [9121, "9121-9121"], "cidr_ip": ["10.0.0.0/16"]},
             {"proto": "6", "ports": [9121], "cidr_ip": ["10.0.0.0/16"], "rule_desc": "exporter"},
@@ -264,8 +266,8 @@ def test_repeated_rules_are_one():
 
 def test_one_rule_with_two_descriptions_is_refused():
     rule = {"ports": [9121], "cidr_ip": ["10.0.0.0/16"]}
-    with pytest.raises(sgr.RuleError) as caught:
-        sgr.merge(parse({**rule, "rule_desc": "a"}, {**rule, "rule_desc": "b"}))
+    with pytest.raises(RuleError) as caught:
+        options.merge(parse({**rule, "rule_desc": "a"}, {**rule, "rule_desc": "b"}))
     assert str(caught.value) == (
         'rules[0] and rules[1] describe ingress tcp/9121 from 10.0.0.0/16 differently: "a" and "b"; '
         "AWS keeps one description a rule"
@@ -274,8 +276,8 @@ def test_one_rule_with_two_descriptions_is_refused():
 
 def test_present_and_absent_is_refused():
     rule = {"ports": [9121], "cidr_ip": ["10.0.0.0/16"]}
-    with pytest.raises(sgr.RuleError, match=r"rules\[0\] and rules\[1\] ask for .* both present and absent"):
-        sgr.merge(parse(rule, {**rule, "state": "absent"}))
+    with pytest.raises(RuleError, match=r"rules\[0\] and rules\[1\] ask for .* both present and absent"):
+        options.merge(parse(rule, {**rule, "state": "absent"}))
 
 
 # --- what is there
@@ -284,7 +286,7 @@ def test_present_and_absent_is_refused():
 def test_rules_from_aws():
     def read(**item):
         item = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IsEgress": False, **item}
-        return sgr.rule_from_aws({"SecurityGroupRuleId": "sgr-1", **item}, "123456789012")
+        return ec2_rules.rule_from_aws({"SecurityGroupRuleId": "sgr-1", **item}, "123456789012")
 
     assert read(CidrIpv4="10.0.0.0/16", Description="x") == there(1, "x", low=22)
     assert read(CidrIpv6="2001:DB8:0::/48").key == key(low=22, kind="cidr_ipv6", source="2001:db8::/48")
@@ -296,7 +298,9 @@ def test_rules_from_aws():
     assert everything.key == key("-1", -1, source="0.0.0.0/0", direction="egress")
     # AWS tells ports of protocols that have none in several ways.
     assert read(IpProtocol="50", CidrIpv4="10.0.0.0/16", FromPort=0, ToPort=0).key == key("50", -1)
-    tagged = read(CidrIpv4="10.0.0.0/16", Tags=[{"Key": sgr.OWNER_TAG, "Value": OWNER}, {"Key": "a", "Value": "b"}])
+    tagged = read(
+        CidrIpv4="10.0.0.0/16", Tags=[{"Key": ec2_rules.OWNER_TAG, "Value": OWNER}, {"Key": "a", "Value": "b"}]
+    )
     assert (tagged.owner, tagged.tags["a"]) == (OWNER, "b")
 
 
@@ -313,7 +317,7 @@ def test_descriptions_of_the_group_view():
         ],
         "IpPermissionsEgress": [{"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0", "Description": "out"}]}],
     }
-    assert sgr.group_descriptions(group) == {
+    assert ec2_rules.group_descriptions(group) == {
         key(): "vpc",
         key(kind="group_id", source=PEER): "peer",
         key("-1", -1, kind="cidr_ipv6", source="::/0", direction="egress"): "out",
@@ -342,7 +346,7 @@ def test_plan_descriptions():
         ],
         existing,
     )
-    assert made.update == [sgr.Update(existing[2], ""), sgr.Update(existing[0], "new")]
+    assert made.update == [ec2_rules.Update(existing[2], ""), ec2_rules.Update(existing[0], "new")]
     assert made.unchanged == [existing[1], existing[3]]
     assert (made.add, made.remove) == ([], [])
 
@@ -381,21 +385,21 @@ def test_plan_adopt():
     rules = [{"ports": [9121, 22, 23], "cidr_ip": ["10.0.0.0/16"]}]
     assert plan(rules, existing, owner=OWNER).update == []
     made = plan(rules, existing, owner=OWNER, adopt=True)
-    assert made.update == [sgr.Update(existing[0], None, OWNER)]
+    assert made.update == [ec2_rules.Update(existing[0], None, OWNER)]
     assert made.unchanged == [existing[1], existing[2]]
 
 
 def test_predicted_rules_are_those_of_a_second_plan_without_work():
     existing = [there(1, "old"), there(2, owner=OWNER, low=22), there(3, low=80)]
     rules = [{"ports": [9121, 443], "cidr_ip": ["10.0.0.0/16"], "rule_desc": "new"}]
-    options = {"purge": "owned", "owner": OWNER, "adopt": True}
-    after = sgr.predict(plan(rules, existing, **options), existing, OWNER)
+    how = {"purge": "owned", "owner": OWNER, "adopt": True}
+    after = ec2_rules.predict(plan(rules, existing, **how), existing, OWNER)
     assert {rule.key: (rule.description, rule.owner) for rule in after} == {
         key(): ("new", OWNER),
         key(low=80): ("", None),
         key(low=443): ("new", OWNER),
     }
-    again = plan(rules, after, **options)
+    again = plan(rules, after, **how)
     assert not again.add + again.update + again.remove
 
 
@@ -415,28 +419,28 @@ def test_predicted_rules_are_those_of_a_second_plan_without_work():
     ],
 )
 def test_covering(wide, covers):
-    rule = sgr.Rule(wide, "", "sgr-1")
-    assert sgr.covering(key(), [rule]) == ([rule] if covers else [])
+    rule = ec2_rules.Rule(wide, "", "sgr-1")
+    assert ec2_rules.covering(key(), [rule]) == ([rule] if covers else [])
 
 
 def test_covering_groups_and_icmp():
-    wide = sgr.Rule(key("-1", -1, kind="group_id", source=PEER), "", "sgr-1")
-    assert sgr.covering(key(kind="group_id", source=PEER), [wide]) == [wide]
-    ping = sgr.Rule(key("icmp", -1), "", "sgr-2")
-    assert sgr.covering(key("icmp", 8, -1), [ping, wide]) == [ping]
+    wide = ec2_rules.Rule(key("-1", -1, kind="group_id", source=PEER), "", "sgr-1")
+    assert ec2_rules.covering(key(kind="group_id", source=PEER), [wide]) == [wide]
+    ping = ec2_rules.Rule(key("icmp", -1), "", "sgr-2")
+    assert ec2_rules.covering(key("icmp", 8, -1), [ping, wide]) == [ping]
 
 
 def test_quota():
     existing = [there(number, low=number) for number in range(59)]
     rules = [{"ports": [1001, 1002], "cidr_ip": ["10.0.0.0/16"]}]
-    assert sgr.over_quota(existing, plan(rules, existing)) == [("ingress", 59, 2)]
-    assert sgr.over_quota(existing[:58], plan(rules, existing)) == []
+    assert ec2_rules.over_quota(existing, plan(rules, existing)) == [("ingress", 59, 2)]
+    assert ec2_rules.over_quota(existing[:58], plan(rules, existing)) == []
     v6 = [{"ports": [1001, 1002], "cidr_ipv6": ["2001:db8::/48"]}]
-    assert sgr.over_quota(existing, plan(v6, existing)) == [], "IPv6 has a quota of its own"
+    assert ec2_rules.over_quota(existing, plan(v6, existing)) == [], "IPv6 has a quota of its own"
     groups = [{"ports": [1001, 1002], "group_id": [PEER]}]
-    assert sgr.over_quota(existing, plan(groups, existing)) == [("ingress", 59, 2)], "groups count for both"
+    assert ec2_rules.over_quota(existing, plan(groups, existing)) == [("ingress", 59, 2)], "groups count for both"
     full = [there(number, low=number) for number in range(99)]
-    assert sgr.over_quota(full, plan([], full)) == [], "no new rules, no warning"
+    assert ec2_rules.over_quota(full, plan([], full)) == [], "no new rules, no warning"
 
 
 # --- words
@@ -463,7 +467,7 @@ def test_lines():
         owner=OWNER,
         adopt=True,
     )
-    assert sgr.in_order(sgr.lines(made, names)) == [
+    assert text.in_order(text.lines(made, names)) == [
         "+ ingress protocol-50 from 10.0.0.0/16",
         "+ ingress icmp/3:1 from 10.0.0.0/16",
         "+ ingress icmp/8 from 10.0.0.0/16",
@@ -477,7 +481,7 @@ def test_lines():
 
 def test_public_rule_speaks_the_options_language():
     rule = there(1, "x", OWNER, "210987654321", proto="-1", low=-1, kind="group_id", source=PEER)
-    assert sgr.public(rule) == {
+    assert text.public(rule) == {
         "rule_id": "sgr-1",
         "direction": "ingress",
         "proto": "all",
@@ -486,7 +490,7 @@ def test_public_rule_speaks_the_options_language():
         "group_id": f"210987654321/{PEER}",
         "rule_desc": "x",
         "owner": OWNER,
-        "tags": {sgr.OWNER_TAG: OWNER},
+        "tags": {ec2_rules.OWNER_TAG: OWNER},
     }
 
 
@@ -502,7 +506,7 @@ def test_permissions_group_what_one_call_may_hold():
         {"proto": "50", "ip_prefix": ["pl-01234567"]},
     )
     two = [{"CidrIp": "10.0.0.0/16", "Description": "x"}, {"CidrIp": "10.1.0.0/16", "Description": "x"}]
-    assert sgr.permissions(wanted) == [
+    assert ec2_rules.permissions(wanted) == [
         {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": two},
         {"IpProtocol": "tcp", "FromPort": 9090, "ToPort": 9090, "IpRanges": two},
         {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/48"}]},
@@ -518,8 +522,8 @@ def test_permissions_group_what_one_call_may_hold():
 
 
 def test_description_updates_name_the_whole_rule():
-    change = sgr.Update(there(1, "old", kind="group_id", source=PEER), "new")
-    assert sgr.description_updates([change]) == [
+    change = ec2_rules.Update(there(1, "old", kind="group_id", source=PEER), "new")
+    assert ec2_rules.description_updates([change]) == [
         {
             "SecurityGroupRuleId": "sgr-1",
             "SecurityGroupRule": {
