@@ -9,16 +9,15 @@ Private to this collection.
 
 from __future__ import annotations
 
-import http.client
-import json
 import re
-import ssl
 import typing as t
-from base64 import b64encode
 from datetime import datetime, timedelta, timezone
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from . import _tls
+from ._prometheus import Api, ApiError
+from ._text import duration_seconds
+
+Problem = ApiError
 
 CONNECTION = dict(
     url=dict(type="str", required=True),
@@ -31,12 +30,6 @@ CONNECTION = dict(
 
 _MATCHER = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*\Z", re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\n])*)"\Z')
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-class Problem(Exception):
-    """One line for the user."""
-
 
 # ------------------------------------------------------------------------------------------------------- matchers
 
@@ -74,19 +67,19 @@ def parse_matcher(text: str) -> Matcher:
     """Read a matcher as amtool and Prometheus write it; the value may go without quotes."""
     found = _MATCHER.match(text)
     if not found:
-        raise Problem(f'the matcher {text!r} is not like cluster=redis-prod or node=~"redis-node-1.*"')
+        raise ApiError(f'the matcher {text!r} is not like cluster=redis-prod or node=~"redis-node-1.*"')
     name, operator, value = found.groups()
     if value.startswith('"'):
         quoted = _QUOTED.match(value)
         if not quoted:
-            raise Problem(f"the matcher {text!r} has a value whose quotes do not match")
+            raise ApiError(f"the matcher {text!r} has a value whose quotes do not match")
         value = re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], quoted.group(1))
     matcher = Matcher(name, value, operator.endswith("~"), not operator.startswith("!"))
     if matcher.is_regex:
         try:
             re.compile(value)
         except re.error as err:
-            raise Problem(f"the matcher {text!r} is no regular expression: {err}") from None
+            raise ApiError(f"the matcher {text!r} is no regular expression: {err}") from None
     return matcher
 
 
@@ -94,9 +87,9 @@ def parse_matchers(texts: t.Iterable[str]) -> list[Matcher]:
     """Sorted, each once. Matchers that leave nothing out are refused: they would silence everything."""
     matchers = sorted({parse_matcher(text) for text in texts})
     if not matchers:
-        raise Problem("matchers is empty: a silence needs at least one, such as cluster=redis-prod")
+        raise ApiError("matchers is empty: a silence needs at least one, such as cluster=redis-prod")
     if all(matcher.matches_nothing_said() for matcher in matchers):
-        raise Problem("the matchers accept every alert: name at least one label that has to be there")
+        raise ApiError("the matchers accept every alert: name at least one label that has to be there")
     return matchers
 
 
@@ -104,14 +97,15 @@ def parse_matchers(texts: t.Iterable[str]) -> list[Matcher]:
 
 
 def parse_duration(text: str) -> timedelta:
-    parts = re.findall(r"([0-9]+)([smhdw])", text)
-    seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
-    if not seconds or "".join(number + unit for number, unit in parts) != text.strip():
-        raise Problem(f"the duration {text!r} is not like 90m, 2h or 1d12h")
     try:
-        return timedelta(seconds=seconds)
+        duration = timedelta(seconds=duration_seconds(text))
     except OverflowError:
-        raise Problem(f"the duration {text!r} is too long") from None
+        raise ApiError(f"the duration {text!r} is too long") from None
+    except ValueError:
+        duration = timedelta()
+    if not duration:
+        raise ApiError(f"the duration {text!r} is not like 90m, 2h or 1d12h")
+    return duration
 
 
 def parse_time(text: str) -> datetime:
@@ -121,9 +115,9 @@ def parse_time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(plain)
     except ValueError:
-        raise Problem(f"the time {text!r} is not like 2027-01-30T22:00:00Z") from None
+        raise ApiError(f"the time {text!r} is not like 2027-01-30T22:00:00Z") from None
     if time.tzinfo is None:
-        raise Problem(f"the time {text!r} has no zone: end it with Z for UTC, or with an offset such as +01:00")
+        raise ApiError(f"the time {text!r} has no zone: end it with Z for UTC, or with an offset such as +01:00")
     return time.astimezone(timezone.utc)
 
 
@@ -174,21 +168,15 @@ def silence_from(entry: dict[str, t.Any]) -> Silence:
 # ------------------------------------------------------------------------------------------------------------ API
 
 
-class Alertmanager:
+class Alertmanager(Api):
     """The API of one Alertmanager, or of one member of a cluster."""
 
     def __init__(self, params: dict[str, t.Any]) -> None:
-        self.params = params
-        self.url = params["url"].rstrip("/")
-        self.parts = urlsplit(self.url)
-        if self.parts.scheme not in ("http", "https") or not self.parts.hostname:
-            raise Problem("url is not like https://127.0.0.1:9093")
-        if self.parts.username or self.parts.password:
-            raise Problem("url holds a user or a password: give url_username and url_password instead")
+        super().__init__(params, "Alertmanager")
 
     def silences(self) -> list[Silence]:
         """Those that hold now or will."""
-        found = [silence_from(entry) for entry in self._call("GET", "/api/v2/silences")]
+        found = [silence_from(entry) for entry in self.ask("GET", "/api/v2/silences")]
         living = [silence for silence in found if silence.state != "expired"]
         return sorted(living, key=lambda silence: (silence.starts_at, silence.id))
 
@@ -206,49 +194,7 @@ class Alertmanager:
         }
         if silence.id:
             body["id"] = silence.id
-        return self._call("POST", "/api/v2/silences", body)["silenceID"]
+        return self.ask("POST", "/api/v2/silences", body)["silenceID"]
 
     def end(self, silence: Silence) -> None:
-        self._call("DELETE", "/api/v2/silence/" + quote(silence.id, safe=""))
-
-    def _call(self, method: str, path: str, body: t.Any = None) -> t.Any:
-        headers = {"Accept": "application/json", "User-Agent": "redisops.monitoring"}
-        data = None
-        if body is not None:
-            data = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
-        if self.params.get("url_username"):
-            pair = f"{self.params['url_username']}:{self.params.get('url_password') or ''}"
-            headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
-        link = self._link()
-        try:
-            link.request(method, self.parts.path + path, body=data, headers=headers)
-            answer = link.getresponse()
-            text = answer.read().decode("utf-8", "replace")
-        except ssl.SSLCertVerificationError as err:
-            raise Problem(f"{self.url}: certificate refused: {err.verify_message}") from None
-        except (OSError, http.client.HTTPException) as err:
-            cause = err.strerror if isinstance(err, OSError) and err.strerror else err
-            raise Problem(f"{self.url}: {cause}: is Alertmanager running there?") from None
-        finally:
-            link.close()
-        if answer.status == 401:
-            raise Problem(f"{self.url}: user or password refused: check url_username and url_password")
-        if answer.status != 200:
-            told = re.sub(r"\s+", " ", text).strip().strip('"')[:300]
-            raise Problem(f"{self.url}{path}: HTTP {answer.status} {answer.reason}: {told}".rstrip(": "))
-        try:
-            return json.loads(text) if text.strip() else None
-        except ValueError:
-            raise Problem(f"{self.url}{path} does not answer with JSON: is that Alertmanager?") from None
-
-    def _link(self) -> http.client.HTTPConnection:
-        host, timeout = self.parts.hostname or "", self.params.get("timeout") or 10
-        if self.parts.scheme == "http":
-            return http.client.HTTPConnection(host, self.parts.port or 80, timeout=timeout)
-        try:
-            context = ssl.create_default_context(cafile=self.params.get("ca_path") or None)
-        except (OSError, ssl.SSLError) as err:
-            raise Problem(f"ca_path: {self.params['ca_path']} cannot be used: {err}") from None
-        name = self.params.get("tls_server_name") or ""
-        return _tls.HTTPSConnection(host, self.parts.port or 443, name, timeout=timeout, context=context)
+        self.ask("DELETE", "/api/v2/silence/" + quote(silence.id, safe=""))

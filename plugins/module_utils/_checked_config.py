@@ -11,25 +11,22 @@ from __future__ import annotations
 
 import contextlib
 import grp
-import http.client
 import json
 import os
 import re
-import ssl
 import stat
 import tempfile
 import time
 import typing as t
-from base64 import b64encode
 from urllib.parse import urlsplit
 
-from . import _systemd, _tls
+from . import _files, _http, _journal, _systemd, _tls
+from ._text import one_line
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible.module_utils.basic import AnsibleModule
 
 SETTLE_SECONDS = 3
-LEFTOVER = ".redisops-"  # prefix of the files a switch writes; an interrupted run leaves them behind
 
 
 class Refused(Exception):
@@ -81,34 +78,14 @@ def differs(wanted: Wanted, found: Found | None) -> bool:
     )
 
 
-def switch(path: str, content: bytes, mode: int, uid: int, gid: int) -> None:
-    """Replace a file in one step; whoever reads it sees the old content or the new, never a part."""
-    directory = os.path.dirname(path)
-    handle, temporary = tempfile.mkstemp(prefix=LEFTOVER, dir=directory)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            os.fchown(stream.fileno(), uid, gid)
-            os.fchmod(stream.fileno(), mode)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
 def put_back(path: str, found: Found | None) -> None:
     if found is None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
     elif found.link:
-        temporary = os.path.join(os.path.dirname(path), f"{LEFTOVER}{os.getpid()}")
-        os.symlink(found.link, temporary)
-        os.rename(temporary, path)
+        _files.link_atomically(path, found.link)
     else:
-        switch(path, found.content, found.mode, found.uid, found.gid)
+        _files.write_atomically(path, found.content, found.mode, found.uid, found.gid)
 
 
 def make_directory(path: str, mode: int) -> list[str]:
@@ -170,44 +147,29 @@ class Service:
         began = time.time()
         rc, out, err = _systemd.systemctl(self.module, *args)
         if rc != 0:
-            raise Refused(self.cause(began) or f"systemctl {' '.join(args)} said {_one_line(err or out)}")
+            raise Refused(self.cause(began) or f"systemctl {' '.join(args)} said {one_line(err or out)}")
 
     # Asking
 
     def get(self, url: str) -> str:
         """Body of a 200 answer; anything else is Refused with the reason."""
-        parts = urlsplit(url)
-        host, timeout = parts.hostname or "", 10
-        headers = {"Accept": "text/plain", "User-Agent": "redisops.monitoring"}
-        if self.options.get("url_username"):
-            pair = f"{self.options['url_username']}:{self.options.get('url_password') or ''}"
-            headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
-        if parts.scheme == "https":
-            try:
-                context = ssl.create_default_context(cafile=self.options.get("ca_path") or None)
-            except (OSError, ssl.SSLError) as err:
-                raise Refused(f"the CA file {self.options['ca_path']} cannot be used: {err}") from None
-            if self.options.get("client_cert"):
-                context.load_cert_chain(self.options["client_cert"], self.options["client_key"])
-            name = self.options.get("tls_server_name") or ""
-            link: http.client.HTTPConnection = _tls.HTTPSConnection(
-                host, parts.port or 443, name, timeout=timeout, context=context
-            )
-        else:
-            link = http.client.HTTPConnection(host, parts.port or 80, timeout=timeout)
         try:
-            link.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers)
-            response = link.getresponse()
-            body = response.read().decode("utf-8", "replace")
-        except ssl.SSLCertVerificationError as err:
-            raise Refused(f"{url}: certificate refused: {err.verify_message}") from None
-        except (OSError, http.client.HTTPException) as err:
-            raise Refused(f"{url}: {err.strerror if isinstance(err, OSError) and err.strerror else err}") from None
-        finally:
-            link.close()
-        if response.status != 200:
-            raise Refused(f"{url}: HTTP {response.status} {response.reason}: {_one_line(body)[:200]}".rstrip(": "))
-        return body
+            answer = _http.request(
+                "GET",
+                url,
+                username=self.options.get("url_username"),
+                password=self.options.get("url_password"),
+                ca_path=self.options.get("ca_path"),
+                client_cert=self.options.get("client_cert"),
+                client_key=self.options.get("client_key"),
+                server_name=self.options.get("tls_server_name"),
+            )
+        except _http.HttpError as err:
+            raise Refused(f"{url}: {err}") from None
+        if answer.status != 200:
+            told = one_line(answer.text(), 200)
+            raise Refused(f"{url}: HTTP {answer.status} {answer.reason}: {told}".rstrip(": "))
+        return answer.text()
 
     def ask(self) -> Answer:
         prefix = self.options["metrics_prefix"]
@@ -241,22 +203,7 @@ class Service:
 
     def cause(self, since: float, unit: str = "") -> str:
         """Why the service refused, from its own log: the distinct error texts since then."""
-        program = self.module.get_bin_path("journalctl")
-        if not program:
-            return ""
-        rc, out, _err = self.module.run_command(
-            [
-                program,
-                "--unit",
-                unit or self.unit,
-                "--since",
-                f"@{since:.3f}",
-                "--output=cat",
-                "--no-pager",
-                "--lines=60",
-            ]
-        )
-        lines = out.splitlines() if rc == 0 else []
+        lines = _journal.messages(unit or self.unit, since=since, lines=60)
         errors = [line for line in lines if re.search(r"level=(error|fatal)|^panic|^Error|fatal error", line, re.I)]
         if not errors:
             errors = [line for line in lines if re.search(r"error|failed|denied|unknown", line, re.I)][-1:]
@@ -265,7 +212,7 @@ class Service:
         texts = [_logged_error(line) for line in errors]
         # "One or more errors occurred" only sums up the line before it.
         texts = [text for text in dict.fromkeys(texts) if "one or more errors" not in text] or texts
-        cause = _one_line("; ".join(texts[:2]))
+        cause = one_line("; ".join(texts[:2]))
         if "/run/credentials" in cause and "permission denied" in cause:
             cause += " (in a container, / has to be mounted shared for systemd to hand over credentials)"
         return cause
@@ -304,7 +251,7 @@ class Service:
         began = time.time()
         rc, out, err = _systemd.systemctl(self.module, "start", worker)
         if rc != 0:
-            told = self.cause(began, worker) or _one_line(err or out)
+            told = self.cause(began, worker) or one_line(err or out)
             raise Refused(f"{worker} failed: {re.sub('^error: ', '', told)}")
 
     def restart(self) -> None:
@@ -336,7 +283,7 @@ class Service:
         rc, out, err = _systemd.systemctl(self.module, "restart", self.unit)
         if rc != 0:
             started = self.state().last_started_at
-            told = (self.cause(started) if started else "") or _one_line(err or out)
+            told = (self.cause(started) if started else "") or one_line(err or out)
             raise Refused(f"{self.unit} did not start: {told}")
 
     def _ended(self) -> Refused:
@@ -384,10 +331,6 @@ def worker_of(timer: str) -> str:
     return timer.rpartition(".")[0] + ".service"
 
 
-def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()
-
-
 # ---------------------------------------------------------------------------------------------------------- stage
 
 
@@ -420,7 +363,7 @@ class Stage:
             os.makedirs(copy, exist_ok=True)
             for name in names:
                 path = os.path.join(directory, name)
-                if path not in removals and not name.startswith(LEFTOVER):
+                if path not in removals and not name.startswith(_files.LEFTOVER):
                     os.symlink(path, os.path.join(copy, name))
         for number, wanted in enumerate(files):
             if wanted.path.startswith(self.root + os.sep):
@@ -682,9 +625,9 @@ class Transaction:
                 created += make_directory(directory, 0o755)
             for change in changes:
                 created += make_directory(os.path.dirname(change.path), 0o700 if change.secret else 0o755)
-                self._sweep(os.path.dirname(change.path))
+                _files.sweep(os.path.dirname(change.path))
                 touched.append(change.path)
-                switch(change.path, change.content, change.mode, os.geteuid(), t.cast(int, change.gid))
+                _files.write_atomically(change.path, change.content, change.mode, os.geteuid(), change.gid)
             for path in removals:
                 touched.append(path)
                 if path.endswith(".timer"):
@@ -712,13 +655,6 @@ class Transaction:
 
     def _of_systemd(self, paths: list[str]) -> bool:
         return any(path in self.unit_files or path.endswith((".service", ".timer")) for path in paths)
-
-    @staticmethod
-    def _sweep(directory: str) -> None:
-        """Remove what an interrupted run left half-written."""
-        for name in os.listdir(directory):
-            if name.startswith(LEFTOVER):
-                os.unlink(os.path.join(directory, name))
 
     def _undo(
         self,
@@ -827,4 +763,4 @@ def _complaint(tool: str, output: str) -> str:
             return text[17:]  # what follows is all of the usage
         elif text and not re.match(r"Checking |SUCCESS\b|Found:$|- (global config|route|\d+ [a-z ]+)$", text):
             told.append(text)
-    return _one_line(" ".join(dict.fromkeys(told or summary)))
+    return one_line(" ".join(dict.fromkeys(told or summary)))

@@ -27,7 +27,7 @@ import time
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from ansible_collections.redisops.monitoring.plugins.module_utils import _redis_exporter, _systemd, _tls
+from ansible_collections.redisops.monitoring.plugins.module_utils import _certificate, _redis_exporter, _systemd, _tls
 
 UNIT_PROPERTIES = _systemd.PROPERTIES + ("Id", "User", "ExecStart", "ExecMainCode")
 MARKER = "redisops.monitoring"  # in every file that the roles write
@@ -545,7 +545,7 @@ def certificate(path, key_path="", user=""):
     """A certificate file: what it says, whether its key belongs to it, and who may read both."""
     found = {"path": path, "key_path": key_path, "way": way(path, user)}
     try:
-        shown = _tls.decode_pem(_tls.first_pem(path))
+        shown = _certificate.decode_pem(_tls.first_pem(path))
         found.update(describe(shown))
         if key_path:
             found["key_way"] = way(key_path, user)
@@ -610,7 +610,7 @@ def shown_certificate(host_name, port, server_name="", seconds=3):
             raw, server_hostname=server_name or host_name
         ) as sock:
             der = sock.getpeercert(binary_form=True)
-        return dict(describe(_tls.decode_der(der)), fingerprint=hashlib.sha256(der).hexdigest()[:16])
+        return dict(describe(_certificate.decode_der(der)), fingerprint=hashlib.sha256(der).hexdigest()[:16])
     except (OSError, ValueError):
         return None
 

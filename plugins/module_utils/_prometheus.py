@@ -9,91 +9,66 @@ Private to this collection.
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import ssl
 import typing as t
-from base64 import b64encode
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-from ansible_collections.redisops.monitoring.plugins.module_utils import _tls
-
-LIMIT = 64 * 1024 * 1024
+from . import _http
+from ._text import one_line
 
 
-class Problem(Exception):
+class ApiError(Exception):
     """One line for the user."""
+
+
+Problem = ApiError
 
 
 class Api:
     """One service that speaks JSON over HTTP: url, url_username, url_password, ca_path, tls_server_name, timeout."""
 
     def __init__(self, params: dict[str, t.Any], name: str) -> None:
-        self.params = params
         self.name = name
         self.url = params["url"].rstrip("/")
-        self.parts = urlsplit(self.url)
-        if self.parts.scheme not in ("http", "https") or not self.parts.hostname:
-            raise Problem("%s: url is not like https://127.0.0.1:9090" % name)
-        if self.parts.username or self.parts.password:
-            raise Problem("%s: url holds a user or a password: give url_username and url_password instead" % name)
+        try:
+            _http.check_url(self.url)
+        except _http.HttpError as err:
+            raise ApiError("%s: %s" % (name, err)) from None
+        self.options = {
+            "username": params.get("url_username"),
+            "password": params.get("url_password"),
+            "ca_path": params.get("ca_path"),
+            "server_name": params.get("tls_server_name"),
+            "timeout": params.get("timeout") or 10,
+        }
 
     def text(self, method: str, path: str, body: t.Any = None) -> str:
         """Body of the answer, which has to be a success."""
-        headers = {"User-Agent": "redisops.monitoring"}
+        where = "%s at %s" % (self.name, self.url)
+        headers = {"Accept": "application/json"}
         data = None
         if body is not None:
-            data = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
-        if self.params.get("url_username"):
-            pair = "%s:%s" % (self.params["url_username"], self.params.get("url_password") or "")
-            headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
-        link = self._link()
+            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
         try:
-            link.request(method, self.parts.path + path, body=data, headers=headers)
-            answer = link.getresponse()
-            text = answer.read(LIMIT).decode("utf-8", "replace")
-        except ssl.SSLCertVerificationError as err:
-            raise Problem(
-                "%s at %s: its certificate is refused: %s" % (self.name, self.url, err.verify_message)
-            ) from None
-        except ssl.SSLError as err:
-            reason = (err.reason or "closed").lower().replace("_", " ")
-            raise Problem("%s at %s: TLS fails (%s)" % (self.name, self.url, reason)) from None
-        except (OSError, http.client.HTTPException) as err:
-            cause = getattr(err, "strerror", None) or str(err) or type(err).__name__
-            raise Problem("%s at %s: %s" % (self.name, self.url, cause.lower())) from None
-        finally:
-            link.close()
+            answer = _http.request(method, self.url + path, body=data, headers=headers, **self.options)
+        except _http.HttpError as err:
+            hint = ": is it running there?" if err.kind == "connect" else ""
+            raise ApiError("%s: %s%s" % (where, err, hint)) from None
         if answer.status == 401:
-            raise Problem("%s at %s refuses the user or the password" % (self.name, self.url))
+            raise ApiError("%s refuses the user or the password: check url_username and url_password" % where)
         if answer.status != 200:
-            told = _told(text)
-            raise Problem(
-                "%s at %s: HTTP status %d for %s%s"
-                % (self.name, self.url, answer.status, path.partition("?")[0], ": " + told if told else "")
-            )
-        return text
+            told = _told(answer.text())
+            status = "%d %s for %s" % (answer.status, answer.reason, path.partition("?")[0])
+            raise ApiError("%s: HTTP status %s%s" % (where, status, ": " + told if told else ""))
+        return answer.text()
 
     def ask(self, method: str, path: str, body: t.Any = None) -> t.Any:
         text = self.text(method, path, body)
         try:
             return json.loads(text) if text.strip() else None
         except ValueError:
-            raise Problem("%s at %s does not answer with JSON: is that its url?" % (self.name, self.url)) from None
-
-    def _link(self) -> http.client.HTTPConnection:
-        host, timeout = self.parts.hostname or "", self.params.get("timeout") or 10
-        if self.parts.scheme == "http":
-            return http.client.HTTPConnection(host, self.parts.port or 80, timeout=timeout)
-        ca_path = self.params.get("ca_path")
-        try:
-            context = ssl.create_default_context(cafile=ca_path or None)
-        except (OSError, ssl.SSLError):
-            raise Problem("%s: the CA file %s cannot be used" % (self.name, ca_path)) from None
-        name = self.params.get("tls_server_name") or ""
-        return _tls.HTTPSConnection(host, self.parts.port or 443, name, timeout=timeout, context=context)
+            raise ApiError("%s at %s does not answer with JSON: is that its url?" % (self.name, self.url)) from None
 
 
 class Series(t.NamedTuple):
@@ -113,7 +88,7 @@ class Prometheus(Api):
         """The data of an answer."""
         answer = self.ask("GET", "/api/v1/%s%s" % (path, "?" + urlencode(query, doseq=True) if query else ""))
         if not isinstance(answer, dict) or answer.get("status") != "success":
-            raise Problem("%s at %s: no success for %s" % (self.name, self.url, path))
+            raise ApiError("%s at %s: no success for %s" % (self.name, self.url, path))
         return answer["data"]
 
     def query(self, expression: str, **query: t.Any) -> list[Series]:
@@ -149,4 +124,4 @@ def _told(text: str) -> str:
         told = told.get("error") or told.get("message") or "" if isinstance(told, dict) else told
     except ValueError:
         told = text
-    return re.sub(r"\s+", " ", str(told)).strip()[:300]
+    return one_line(told).strip('"')

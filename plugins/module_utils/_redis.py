@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 
-from ansible_collections.redisops.monitoring.plugins.module_utils import _tls
+from ansible_collections.redisops.monitoring.plugins.module_utils import _certificate, _tls
 
 # Every cause a failed connection can have, and its cure. {placeholders} are filled from the facts of the case.
 CAUSES = {
@@ -264,7 +264,7 @@ def server_certificate(target):
     context.verify_mode = ssl.CERT_NONE
     try:
         with _raw(target) as raw, context.wrap_socket(raw, server_hostname=_sni(target)) as sock:
-            return _tls.decode_der(sock.getpeercert(binary_form=True))
+            return _certificate.decode_der(sock.getpeercert(binary_form=True))
     except (OSError, ValueError):
         return None
 

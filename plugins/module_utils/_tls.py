@@ -1,96 +1,99 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificate, key and CA files: is each what it has to be? Standard library only."""
+"""TLS contexts, all of them, and checks of certificate, key and CA files. Standard library only. Private."""
 
 from __future__ import annotations
 
-import http.client
-import ipaddress
 import os
+import socket
 import ssl
 import stat
-import tempfile
 import time
+
+from . import _certificate
+
+_PARTIAL_CHAIN = 0x80000  # ssl.VERIFY_X509_PARTIAL_CHAIN, which Python has a name for since 3.10
 
 
 class FileProblem(Exception):
-    """One line: which file, what is wrong with it, what to do."""
+    """One line: which file, what is wrong with it, what to do. kind is ca_file or client_cert where that is known."""
+
+    def __init__(self, text, kind=""):
+        super().__init__(text)
+        self.kind = kind
 
 
-class HTTPSConnection(http.client.HTTPSConnection):
-    """HTTPS to an address, verified as another name where the certificate carries that one."""
-
-    def __init__(self, host, port, name, **kwargs):
-        super().__init__(host, port, **kwargs)
-        self._name = name or host
-
-    def connect(self):
-        http.client.HTTPConnection.connect(self)
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
+def _context(protocol):
+    """What it accepts is what Go programs, our services, accept; Python's defaults differ from version to version."""
+    context = ssl.SSLContext(protocol)
+    context.verify_flags |= _PARTIAL_CHAIN  # an intermediate authority may be the one that is trusted
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # a CA of plain `openssl req -x509` names no key usage
+    return context
 
 
-class Certificate:
-    """The fields of a certificate that decide whether a peer accepts it."""
-
-    def __init__(self, decoded):
-        self.subject = _name(decoded.get("subject", ()))
-        self.issuer = _name(decoded.get("issuer", ()))
-        self.not_before = ssl.cert_time_to_seconds(decoded["notBefore"])
-        self.not_after = ssl.cert_time_to_seconds(decoded["notAfter"])
-        self.not_after_text = decoded["notAfter"]
-        alternatives = decoded.get("subjectAltName", ())
-        self.dns = [value.lower() for kind, value in alternatives if kind == "DNS"]
-        self.ips = [_ip(value) for kind, value in alternatives if kind == "IP Address"]
-
-    @property
-    def sans(self):
-        return ", ".join(["DNS:" + name for name in self.dns] + ["IP:" + str(ip) for ip in self.ips]) or "none"
-
-    def days_left(self, now=None):
-        return (self.not_after - (time.time() if now is None else now)) / 86400
-
-    def covers(self, name):
-        """Whether a client that asks for this address or name accepts it (the common name never counts)."""
-        ip = _ip(name)
-        if not isinstance(ip, str):
-            return ip in self.ips
-        name = name.lower().rstrip(".")
-        parent = name.partition(".")[2]
-        return name in self.dns or bool(parent) and "*." + parent in self.dns
-
-
-def _name(rdns):
-    return ", ".join("%s=%s" % pair for rdn in rdns for pair in rdn) or "(no name)"
-
-
-def _ip(text):
-    """An address object, or the text itself where it is a name."""
+def client_context(ca_path="", cert="", key="", verify=True):
+    """For connections to a server; without ca_path it trusts the host's authorities."""
+    context = _context(ssl.PROTOCOL_TLS_CLIENT)
+    context.hostname_checks_common_name = False  # as Go: only SANs count
     try:
-        return ipaddress.ip_address(text.strip().strip("[]"))
-    except ValueError:
-        return text
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        elif ca_path:
+            context.load_verify_locations(cafile=ca_path)
+        else:
+            context.load_default_certs()
+    except (OSError, ValueError) as err:
+        raise FileProblem("the CA file %s cannot be used: %s" % (ca_path, _reason(err)), "ca_file") from None
+    try:
+        if cert:
+            context.load_cert_chain(cert, key or None, password=_no_passphrase)
+    except (OSError, ValueError) as err:
+        files = " and ".join(path for path in (cert, key) if path)
+        text = "the client certificate %s cannot be used: %s" % (files, _reason(err))
+        raise FileProblem(text, "client_cert") from None
+    return context
 
 
-def decode_der(der):
-    return decode_pem(ssl.DER_cert_to_PEM_cert(der))
+def server_context(cert, key, client_ca=""):
+    """For a server, which with client_ca asks for a client certificate of that CA. Errors are those of ssl."""
+    context = _context(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key, password=_no_passphrase)
+    if client_ca:
+        context.load_verify_locations(cafile=client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
-def decode_pem(pem):
-    """Certificate of a PEM text. The standard library decodes an unverified certificate only from a file."""
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as handle:
-        handle.write(pem)
-        handle.flush()
-        return Certificate(ssl._ssl._test_decode_cert(handle.name))
+def shown_certificate(host, port, server_name="", cert="", key="", timeout=3):
+    """What a server shows, as DER, whoever signed it; None where the handshake does not get that far."""
+    context = client_context("", cert, key, verify=False)
+    try:
+        with socket.create_connection((host, port), timeout=timeout) as raw, context.wrap_socket(
+            raw, server_hostname=server_name or host
+        ) as sock:
+            return sock.getpeercert(binary_form=True)
+    except (OSError, ValueError):
+        return None
+
+
+class _Encrypted(ValueError):
+    """A key that wants a passphrase."""
+
+
+def _no_passphrase():
+    raise _Encrypted("it is encrypted with a passphrase")
+
+
+def _reason(err):
+    reason = getattr(err, "reason", None) or getattr(err, "strerror", None) or str(err)
+    return reason.lower().replace("_", " ")
 
 
 def first_pem(path, what="certificate"):
     """The first certificate of a file, as text."""
-    content = read_file(path, what).decode("latin-1")
-    start, end = content.find("-----BEGIN CERTIFICATE-----"), "-----END CERTIFICATE-----"
-    if start < 0 or end not in content[start:]:
-        raise FileProblem("%s: %s holds no PEM certificate" % (what, path))
-    return content[start : content.index(end, start) + len(end)] + "\n"
+    return _pem_blocks(path, what)[0]
 
 
 def read_file(path, what):
@@ -118,19 +121,18 @@ def read_file(path, what):
     return content
 
 
-def _pem_certificates(path, what):
-    content = read_file(path, what).decode("latin-1")
-    end = "-----END CERTIFICATE-----"
-    blocks = ["-----BEGIN CERTIFICATE-----" + part for part in content.split("-----BEGIN CERTIFICATE-----")[1:]]
+def _pem_blocks(path, what):
+    blocks = _certificate.split_pem(read_file(path, what).decode("latin-1"))
     if not blocks:
         raise FileProblem("%s: %s holds no PEM certificate" % (what, path))
-    certificates = []
-    for block in blocks:
-        try:
-            certificates.append(decode_pem(block[: block.index(end) + len(end)] + "\n"))
-        except (ValueError, ssl.SSLError):
-            raise FileProblem("%s: %s holds a damaged PEM certificate" % (what, path)) from None
-    return certificates
+    return blocks
+
+
+def _pem_certificates(path, what):
+    try:
+        return [_certificate.decode_pem(block) for block in _pem_blocks(path, what)]
+    except ValueError:
+        raise FileProblem("%s: %s holds a damaged PEM certificate" % (what, path)) from None
 
 
 def check_valid_now(certificate, path, what):
@@ -144,10 +146,9 @@ def check_valid_now(certificate, path, what):
 def check_ca(path, what):
     """CA certificates of a file. Go programs take a file of garbage without a word and then trust nothing."""
     certificates = _pem_certificates(path, what)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context.load_verify_locations(cafile=path)
-    except (ssl.SSLError, OSError):
+        context = client_context(path)
+    except FileProblem:
         raise FileProblem("%s: %s holds a damaged PEM certificate" % (what, path)) from None
     if not context.get_ca_certs():
         raise FileProblem(
@@ -163,17 +164,10 @@ def check_pair(cert_path, key_path, what):
     """Certificate of a file, proved readable, valid now and matching its key."""
     certificate = _pem_certificates(cert_path, what + " certificate")[0]
     read_file(key_path, what + " key")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    asked = []
-
-    def passphrase():
-        asked.append(True)
-        return "-"
-
     try:
-        context.load_cert_chain(cert_path, key_path, password=passphrase)
-    except (ssl.SSLError, OSError, ValueError) as err:
-        if asked:
+        server_context(cert_path, key_path)
+    except (OSError, ValueError) as err:
+        if isinstance(err, _Encrypted):
             text = "%s key: %s is encrypted with a passphrase; the service needs it unencrypted" % (what, key_path)
         elif getattr(err, "reason", "") in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
             text = "%s: the key %s does not match the certificate %s; use the pair that was issued together" % (
@@ -192,20 +186,14 @@ def check_covers(certificate, name, path, what):
     if not certificate.covers(name):
         raise FileProblem(
             "%s: the certificate %s does not name %s (its SANs: %s); issue it with the SAN %s:%s"
-            % (what, path, name, certificate.sans, "DNS" if isinstance(_ip(name), str) else "IP", name)
+            % (what, path, name, certificate.sans, "IP" if _certificate.ip_address(name) else "DNS", name)
         )
 
 
 def accepts_client(ca_path, cert_path, key_path, server_cert_path, server_key_path):
     """Whether a server that trusts only this CA accepts this client certificate: a real handshake, in memory."""
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(server_cert_path, server_key_path)
-    server.load_verify_locations(cafile=ca_path)
-    server.verify_mode = ssl.CERT_REQUIRED
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.check_hostname = False
-    client.verify_mode = ssl.CERT_NONE
-    client.load_cert_chain(cert_path, key_path)
+    server = server_context(server_cert_path, server_key_path, client_ca=ca_path)
+    client = client_context("", cert_path, key_path, verify=False)
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = [
         client.wrap_bio(to_client, to_server),

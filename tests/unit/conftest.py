@@ -228,6 +228,35 @@ def redis_server(tmp_path_factory, pki):
         server.stop()
 
 
+class Journal:
+    """A journalctl in PATH that shows what was logged here."""
+
+    def __init__(self, directory: Path):
+        self.file = directory / "journal"
+        self.file.touch()
+        program = directory / "journalctl"
+        program.write_text(
+            f"#!{sys.executable} -SE\nimport json, sys\n"
+            "since = [float(word[9:]) for word in sys.argv if word.startswith('--since=@')] or [0]\n"
+            f"for line in reversed(open({str(self.file)!r}).read().splitlines()):\n"
+            "    at, _space, text = line.partition(' ')\n"
+            "    if float(at) >= since[0]:\n"
+            "        print(json.dumps({'__REALTIME_TIMESTAMP': str(int(float(at) * 1e6)), 'MESSAGE': text}))\n"
+        )
+        program.chmod(0o755)
+
+    def log(self, line):
+        with self.file.open("a") as handle:
+            handle.write(f"{time.time():.3f} {line}\n")
+
+
+@pytest.fixture
+def journal(tmp_path_factory, monkeypatch):
+    directory = tmp_path_factory.mktemp("journal")
+    monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
+    return Journal(directory)
+
+
 @pytest.fixture
 def run_module():
     """Runs main() of a module as Ansible does; returns the result that leaves the host."""

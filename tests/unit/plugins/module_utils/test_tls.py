@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -143,3 +146,32 @@ def test_a_server_accepts_clients_of_its_ca_only(pki):
     assert _tls.accepts_client(pki.ca(), *client, *server)
     assert not _tls.accepts_client(pki.ca("other"), *client, *server)
     assert not _tls.accepts_client(pki.ca(), *server, *server)  # not meant for clients
+
+
+def test_contexts_accept_what_go_accepts():
+    context = _tls.client_context()
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT  # a default of newer Pythons in some contexts
+    assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+    assert context.check_hostname and not context.hostname_checks_common_name
+
+
+def test_an_encrypted_client_key_is_not_asked_for_its_passphrase(pki, tmp_path):
+    cert, key = pki.issue("one")
+    locked = str(tmp_path / "locked.key")
+    argv = ["openssl", "ec", "-in", key, "-out", locked, "-aes128", "-passout", "pass:secret"]
+    subprocess.run(argv, check=True, capture_output=True)
+    with pytest.raises(_tls.FileProblem, match="passphrase") as caught:
+        _tls.client_context("", cert, locked)
+    assert caught.value.kind == "client_cert"
+
+
+def test_what_a_server_shows(pki):
+    cert, key = pki.issue("shown")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        served = _tls.server_context(cert, key).wrap_socket(listening, server_side=True)
+        threading.Thread(target=lambda: served.accept()[0].close(), daemon=True).start()
+        port = served.getsockname()[1]
+        shown = _tls.shown_certificate("127.0.0.1", port)
+        served.close()
+    assert shown == ssl.PEM_cert_to_DER_cert(Path(cert).read_text())
+    assert _tls.shown_certificate("127.0.0.1", port) is None

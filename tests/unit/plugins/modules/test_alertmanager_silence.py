@@ -189,10 +189,10 @@ def test_listed(run, server, run_module):
         ({"created_by": ""}, "created_by is empty"),
         ({"comment": None}, "missing: comment"),
         ({"duration": None}, "any of the following are missing: duration, ends_at"),
-        ({"url": "127.0.0.1:9093"}, "url is not like https://127.0.0.1:9093"),
+        ({"url": "127.0.0.1:9093"}, "url is not like https://127.0.0.1:9090"),
         ({"url": "http://a:canary@127.0.0.1:9093"}, "url holds a user or a password"),
-        ({"url": "http://127.0.0.1:1"}, "Connection refused: is Alertmanager running there?"),
-        ({"ca_path": "/nowhere.crt", "url": "https://127.0.0.1:1"}, "ca_path: /nowhere.crt cannot be used"),
+        ({"url": "http://127.0.0.1:1"}, "connection refused: is it running there?"),
+        ({"ca_path": "/nowhere.crt", "url": "https://127.0.0.1:1"}, "the CA file /nowhere.crt cannot be used"),
     ],
 )
 def test_refused_in_one_line(run, server, args, says):
@@ -205,9 +205,9 @@ def test_refused_in_one_line(run, server, args, says):
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ((400, b'"silence invalid:\n x"'), "/api/v2/silences: HTTP 400 Bad Request: silence invalid: x"),
-        ((200, b"<html>"), "does not answer with JSON: is that Alertmanager?"),
-        ((404, b""), "/api/v2/silences: HTTP 404 Not Found"),
+        ((400, b'"silence invalid:\n x"'), "HTTP status 400 Bad Request for /api/v2/silences: silence invalid: x"),
+        ((200, b"<html>"), "does not answer with JSON: is that its url?"),
+        ((404, b""), "HTTP status 404 Not Found for /api/v2/silences"),
     ],
 )
 def test_answers_that_are_none(run, server, broken, says):
@@ -217,7 +217,7 @@ def test_answers_that_are_none(run, server, broken, says):
 
 def test_password(run, server):
     server.password = "admin:canary-secret"
-    assert run()["msg"].endswith("user or password refused: check url_username and url_password")
+    assert run()["msg"].endswith("refuses the user or the password: check url_username and url_password")
     result = run(url_username="admin", url_password="canary-secret")
     assert result["changed"] and "canary" not in json.dumps(result)
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import copy
 import json
 import os
@@ -16,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.redisops.monitoring.plugins.module_utils import _checked_config, _systemd
+from ansible_collections.redisops.monitoring.plugins.module_utils import _checked_config, _files, _systemd
 from ansible_collections.redisops.monitoring.plugins.modules import checked_config
 
 SECRET = "hunter2-canary"
@@ -25,12 +24,12 @@ SECRET = "hunter2-canary"
 class Simulated:
     """A service under a simulated systemd: reads app.conf at start and reload, its version from `current`."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, journal):
         self.directory = directory
         self.conf = directory / "etc" / "app.conf"
         self.binary = directory / "current"
         self.unit_file = directory / "units" / "app.service"
-        self.journal = directory / "journal"
+        self.journal = journal
         self.checked = directory / "checked"
         self.calls = []
         self.active = self.enabled = self.loaded = False
@@ -66,17 +65,13 @@ class Simulated:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
-    def log(self, line):
-        with self.journal.open("a") as handle:
-            handle.write(f"{time.time():.3f} {line}\n")
-
     def load(self):
         self.loaded = "BROKEN" not in self.conf.read_text()
         if self.loaded:
             self.loaded_at = time.time()
         else:
-            self.log('level=error msg="Error reloading config" err="one or more errors occurred"')
-            self.log('level=error msg="Failed" err="app.conf: \\"BROKEN\\" is not allowed"')
+            self.journal.log('level=error msg="Error reloading config" err="one or more errors occurred"')
+            self.journal.log('level=error msg="Failed" err="app.conf: \\"BROKEN\\" is not allowed"')
 
     def start(self):
         self.version = self.binary.read_text()
@@ -84,7 +79,7 @@ class Simulated:
         self.load()
         self.active = self.loaded and self.version != "crash"
         if self.version == "crash":
-            self.log('level=error err="opening storage failed"')
+            self.journal.log('level=error err="opening storage failed"')
 
     def systemctl(self, module, *args):
         verb = args[0]
@@ -106,7 +101,7 @@ class Simulated:
             self.load()
         elif verb == "restart":
             if self.active:
-                self.log('level=error err="config of the old process: stopped in the middle"')
+                self.journal.log('level=error err="config of the old process: stopped in the middle"')
                 time.sleep(0.01)
             self.start()
         elif verb == "stop":
@@ -120,14 +115,12 @@ class Simulated:
 
 
 @pytest.fixture
-def service(tmp_path, monkeypatch):
-    service = Simulated(tmp_path)
+def service(tmp_path, monkeypatch, journal):
+    service = Simulated(tmp_path, journal)
     service.binary.write_text("1.2.3+ds")
-    service.journal.touch()
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
     for name, script in {
-        "journalctl": f"""awk -v since="${{4#@}}" '$1 >= since {{ $1 = ""; print substr($0, 2) }}' {service.journal}""",
         "apptool": f"""
             echo x >> {service.checked}
             echo "Checking $1"
@@ -215,7 +208,7 @@ def settled(run, service):
     time.sleep(0.02)
     service.calls.clear()
     service.checked.unlink(missing_ok=True)
-    service.journal.write_text("")
+    service.journal.file.write_text("")
 
 
 # ---------------------------------------------------------------------------------------------------- the way it goes
@@ -534,14 +527,14 @@ def test_wrong_password_is_said_at_once(run, service, args):
 def test_unwritable_file_puts_back_what_was_switched(run, service, args, monkeypatch):
     settled(run, service)
     before = tree(service.directory / "etc")
-    real = _checked_config.switch
+    real = _files.write_atomically
 
     def full(path, content, *rest):
         if content == b"second\n":
             raise OSError(28, "No space left on device", path)
         real(path, content, *rest)
 
-    monkeypatch.setattr(_checked_config, "switch", full)
+    monkeypatch.setattr(_files, "write_atomically", full)
     result = run(files=[*with_conf(args, "other\n"), {"path": "z.conf", "content": "second\n"}])
     assert result["msg"] == (
         f"{service.conf.parent}/z.conf could not be written: No space left on device; the old files are back"
@@ -667,13 +660,6 @@ time=2026 level=INFO source=config.go:137 msg="Configuration file change detecte
 time=2026 level=ERROR source=main.go:102 msg="Error loading config" err="yaml:\n line 3: field \"x\""
 """
     assert _checked_config._complaint("blackbox_exporter", output) == 'yaml: line 3: field "x"'
-
-
-def test_switch_leaves_nothing_behind_when_it_fails(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "rename", lambda *paths: (each for each in ()).throw(OSError(5, "Input/output error")))
-    with contextlib.suppress(OSError):
-        _checked_config.switch(str(tmp_path / "x"), b"y", 0o600, os.geteuid(), os.getegid())
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_service_with_a_health_page_only(run, service, args, monkeypatch):

@@ -21,9 +21,9 @@ from ansible_collections.redisops.monitoring.plugins.modules import checked_conf
 class Simulated:
     """systemd with app.service, which tells its version in /metrics, and collect.timer with collect.service."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, journal):
         self.units = directory / "units"
-        self.journal = directory / "journal"
+        self.journal = journal
         self.calls = []
         self.active, self.enabled, self.failed = set(), set(), set()
         self.started = {}
@@ -73,10 +73,8 @@ class Simulated:
             broken = "BROKEN" in (self.units / unit).read_text()
             (self.failed.add if broken else self.failed.discard)(unit)
             if broken:
-                with self.journal.open("a") as handle:
-                    handle.write(
-                        f"{time.time():.3f} error: /etc/a.crt does not exist\n{time.time():.3f} Failed to start\n"
-                    )
+                self.journal.log("error: /etc/a.crt does not exist")
+                self.journal.log("Failed to start")
                 return 1, "", "Job failed"
         elif verb == "restart":
             self.active.add(unit)
@@ -87,14 +85,11 @@ class Simulated:
 
 
 @pytest.fixture
-def simulated(tmp_path, monkeypatch):
-    simulated = Simulated(tmp_path)
-    simulated.journal.touch()
+def simulated(tmp_path, monkeypatch, journal):
+    simulated = Simulated(tmp_path, journal)
     tools = tmp_path / "bin"
     tools.mkdir()
-    since = """awk -v since="${4#@}" '$1 >= since { $1 = ""; print substr($0, 2) }' """
     for name, script in {
-        "journalctl": since + str(simulated.journal),
         "tool": """
             grep REFUSE "$1" && exit 1
             grep -q USAGE "$1" && { echo "Incorrect Usage: no flag -x"; echo "NAME: tool"; exit 1; }
