@@ -12,7 +12,8 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import urlencode
 
-from ansible_collections.redisops.monitoring.plugins.module_utils import _grafana, _prometheus, _verify
+from ansible_collections.redisops.monitoring.plugins.module_utils import _prometheus, _verify
+from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client as _grafana
 
 if t.TYPE_CHECKING:
     from ansible_collections.redisops.monitoring.plugins.module_utils._verify import Row, Wanted

@@ -234,7 +234,6 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.redisops.monitoring.plugins.module_utils import (
-    _grafana,
     _prometheus,
     _redis_exporter,
     _systemd,
@@ -243,6 +242,7 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import (
     _verify_alert,
     _verify_grafana,
 )
+from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client as _grafana
 
 PROBLEMS = (
     _prometheus.Problem,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _openpgp
+from ansible_collections.redisops.monitoring.plugins.module_utils._apt import openpgp
 
 # A throwaway key, made and described by gpg.
 FINGERPRINT = "DA999C556CDA9F1DC9BEDBBA261BB5D35DB8F7C9"
@@ -21,7 +21,7 @@ AQCsENWAJFrWjrKNzXJjjN9e23L3cMToiKevGGCoPeguAQ==
 =Ohq2
 -----END PGP PUBLIC KEY BLOCK-----
 """
-BINARY = _openpgp.dearmor(ARMORED)
+BINARY = openpgp.dearmor(ARMORED)
 
 
 def packet(tag, body, old=False):
@@ -35,27 +35,27 @@ def other_key(old=False):
 
 
 def test_fingerprint_is_the_one_that_gpg_shows():
-    assert _openpgp.keys(ARMORED) == {FINGERPRINT: BINARY}
-    assert _openpgp.keys(BINARY) == {FINGERPRINT: BINARY}
+    assert openpgp.keys(ARMORED) == {FINGERPRINT: BINARY}
+    assert openpgp.keys(BINARY) == {FINGERPRINT: BINARY}
 
 
 @pytest.mark.parametrize("text", [ARMORED.replace(b"\n", b"\r\n"), b"words before\n" + ARMORED + b"and after\n"])
 def test_armor_may_have_other_line_ends_and_text_around(text):
-    assert list(_openpgp.keys(text)) == [FINGERPRINT]
+    assert list(openpgp.keys(text)) == [FINGERPRINT]
 
 
 def test_armor_headers_are_no_part_of_the_key():
     text = ARMORED.replace(b"BLOCK-----\n\n", b"BLOCK-----\nVersion: GnuPG v2\nComment: of the lab\n\n", 1)
-    assert list(_openpgp.keys(text)) == [FINGERPRINT]
+    assert list(openpgp.keys(text)) == [FINGERPRINT]
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["new packets", "old packets"])
 def test_several_keys_are_told_apart(old):
     other = other_key(old)
-    found = _openpgp.keys(BINARY + other)
+    found = openpgp.keys(BINARY + other)
     assert found[FINGERPRINT] == BINARY
     assert [whole for one, whole in found.items() if one != FINGERPRINT] == [other]
-    assert list(_openpgp.keys(BINARY + other_key(True))) == list(_openpgp.keys(BINARY + other_key(False)))
+    assert list(openpgp.keys(BINARY + other_key(True))) == list(openpgp.keys(BINARY + other_key(False)))
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_several_keys_are_told_apart(old):
     ],
 )
 def test_what_is_no_key_is_named(data, why):
-    with pytest.raises(_openpgp.NotAKey, match=why):
-        _openpgp.keys(data)
+    with pytest.raises(openpgp.NotAKey, match=why):
+        openpgp.keys(data)
 
 
 def test_fingerprints_are_compared_however_they_are_written():
-    assert _openpgp.fingerprint(" da99 9C55 6CDA 9F1D C9BE DBBA 261B B5D3 5DB8 F7C9\n") == FINGERPRINT
-    assert _openpgp.fingerprint("261BB5D35DB8F7C9") is None  # the short form can be forged
+    assert openpgp.fingerprint(" da99 9C55 6CDA 9F1D C9BE DBBA 261B B5D3 5DB8 F7C9\n") == FINGERPRINT
+    assert openpgp.fingerprint("261BB5D35DB8F7C9") is None  # the short form can be forged

@@ -22,7 +22,6 @@ from ansible.module_utils.urls import open_url
 PAUSES = (0.5, 1.0, 2.0)
 LONGEST_PAUSE = 10.0
 LONGEST_ANSWER = 60.0  # beyond the timeout, which each part of an answer has anew
-UID = re.compile(r"[a-zA-Z0-9_-]{1,40}\Z")
 
 
 class GrafanaError(Exception):
@@ -60,87 +59,18 @@ def one_line(text):
     return " ".join(str(text).split())[:500]
 
 
-def argument_spec(**more):
-    spec = {
-        "url": {"type": "str", "required": True, "aliases": ["grafana_url"]},
-        "url_username": {"type": "str", "aliases": ["grafana_user"]},
-        "url_password": {"type": "str", "no_log": True, "aliases": ["grafana_password"]},
-        "token": {"type": "str", "no_log": True, "aliases": ["grafana_api_key"]},
-        "token_path": {"type": "path", "no_log": False},
-        "org_id": {"type": "int"},
-        "ca_path": {"type": "path"},
-        "client_cert": {"type": "path"},
-        "client_key": {"type": "path", "no_log": False},
-        "validate_certs": {"type": "bool", "default": True},
-        "timeout": {"type": "int", "default": 10},
-    }
-    spec.update(more)
-    return spec
-
-
-# What every module says about the connection options, beside its own rules.
-MUTUALLY_EXCLUSIVE = [
-    ("token", "url_username", "token_path"),
-    ("token", "url_password"),
-    ("token_path", "url_password"),
-]
-REQUIRED_ONE_OF = [("token", "token_path", "url_username")]
-REQUIRED_TOGETHER = [("url_username", "url_password")]
-REQUIRED_BY = {"client_key": ["client_cert"]}
-
-
-def check_uid(uid, option="uid"):
-    """Grafana 12 refuses what 9 took, so the stricter rule holds for all."""
-    if not UID.match(uid):
-        raise GrafanaError(
-            "%s %r cannot be used: Grafana takes 1 to 40 of the characters a-z, A-Z, 0-9, - and _" % (option, uid)
-        )
-
-
-def credentials_in(url):
-    """The user name and password in a URL, None without any. A password may hold a / or an @ that nobody escaped."""
-    rest = re.sub(r"\A\s*[a-zA-Z][a-zA-Z0-9+.-]*://", "", url or "")
-    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    port = "" if host.startswith("[") else host.partition(":")[2]
-    if "@" in host or "@" in rest and port and not port.isdigit():
-        return rest.rpartition("@")[0]
-    return None
-
-
-def refuse_credentials(module, option):
-    """A password in a URL would be stored and shown in clear."""
-    held = credentials_in(module.params.get(option))
-    if held is None:
-        return
-    # Hide it in what Ansible shows of this run, the invocation included.
-    secret = held.partition(":")[2] or held
-    module.no_log_values.update(one for one in (secret, urllib.parse.unquote(secret)) if one)
-    cures = {
-        "url": "use url_username and url_password, or token",
-        "ds_url": "every viewer could read it; use basic_auth_user and secure_json_data.basicAuthPassword",
-    }
-    raise GrafanaError("%s holds a user name or password: %s" % (option, cures.get(option, "take it out")))
+def read_text(path, option, encoding="utf-8"):
+    """The content of a file that an option names."""
+    try:
+        with open(path, encoding=encoding) as handle:
+            return handle.read()
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = getattr(exc, "strerror", None) or "it is not UTF-8 text"
+        raise GrafanaError("%s %s cannot be read: %s" % (option, path, reason)) from exc
 
 
 def read_token(path):
-    """The token in a file that the role grafana, or somebody else, has left on this host."""
-    try:
-        with open(path, encoding="utf-8") as handle:
-            return handle.read().strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = getattr(exc, "strerror", None) or "it is not text"
-        raise GrafanaError("token_path %s cannot be read: %s" % (path, reason)) from exc
-
-
-def connect(module):
-    """The client that a module's connection options describe."""
-    refuse_credentials(module, "url")
-    params = module.params
-    if params.get("token_path"):
-        params = dict(params, token=read_token(params["token_path"]))
-        if params["token"]:
-            module.no_log_values.add(params["token"])
-    return Client(params)
+    return read_text(path, "token_path").strip()
 
 
 def describe_failure(exc):

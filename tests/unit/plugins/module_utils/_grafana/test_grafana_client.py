@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _grafana
+from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client as _grafana
+from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import module
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "lab" / "grafana"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "lab" / "grafana"))
 
 from running import PASSWORD, Backend, Running
 
@@ -291,8 +292,8 @@ def test_an_answer_that_only_trickles_in(monkeypatch, status):
 @pytest.mark.parametrize("uid", ["", "a b", "a/b", "a.b", "ü", "x" * 41, "a\n"])
 def test_uids_that_grafana_12_refuses(uid):
     with pytest.raises(_grafana.GrafanaError, match="1 to 40"):
-        _grafana.check_uid(uid)
+        module.check_uid(uid)
 
 
 def test_a_uid_of_40_is_fine():
-    _grafana.check_uid("x" * 38 + "-_")
+    module.check_uid("x" * 38 + "-_")
