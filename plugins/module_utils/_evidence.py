@@ -27,7 +27,9 @@ import time
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from ansible_collections.redisops.monitoring.plugins.module_utils import _certificate, _redis_exporter, _systemd, _tls
+from ansible_collections.redisops.monitoring.plugins.module_utils import _certificate, _systemd, _tls
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.address import kernel_address
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.ending import why_ended
 
 UNIT_PROPERTIES = _systemd.PROPERTIES + ("Id", "User", "ExecStart", "ExecMainCode")
 MARKER = "redisops.monitoring"  # in every file that the roles write
@@ -250,7 +252,7 @@ def listening():
                 fields = line.split()
                 if fields[3] == "0A":
                     text, _colon, port = fields[1].partition(":")
-                    rows.append((str(_redis_exporter._kernel_address(text)), int(port, 16), fields[9]))
+                    rows.append((str(kernel_address(text)), int(port, 16), fields[9]))
     owners = socket_owners({inode for dummy, dummy2, inode in rows})
     found = []
     for address, port, inode in sorted(rows):
@@ -334,7 +336,7 @@ def peers_of(ports):
             for line in list(handle)[1:]:
                 fields = line.split()
                 if fields[3] == "01" and int(fields[1].rpartition(":")[2], 16) in ports:
-                    peer = str(_redis_exporter._kernel_address(fields[2].rpartition(":")[0]))
+                    peer = str(kernel_address(fields[2].rpartition(":")[0]))
                     counted[peer] = counted.get(peer, 0) + 1
     most = sorted(counted.items(), key=lambda item: -item[1])[:3]
     return {
@@ -437,7 +439,7 @@ def unit(name, shown, mask):
         said = raw_journal(name)
         found["journal"] = journal(said, mask)
     if not state.active:
-        found["reason"] = mask.text(_redis_exporter.why_ended(state.result, state.exit_status, said))
+        found["reason"] = mask.text(why_ended(state.result, state.exit_status, said))
     return found
 
 

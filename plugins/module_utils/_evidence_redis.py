@@ -14,7 +14,10 @@ import json
 import os
 import re
 
-from ansible_collections.redisops.monitoring.plugins.module_utils import _evidence, _redis, _redis_exporter, _tls
+from ansible_collections.redisops.monitoring.plugins.module_utils import _evidence, _redis, _tls
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter import address, advice, metrics
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.exporter import ASKED
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.settings import BadInput, parse_addr
 
 REDIS_UNITS = ("redis-server.service", "redis.service")
 EXPORTER_UNIT = "redis_exporter.service"
@@ -99,10 +102,10 @@ class Exporter:
 
     def wanted_listen(self):
         try:
-            return _redis_exporter.listen_address(
+            return address.listen_address(
                 self.wanted["listen_address"], self.wanted["private_address"], self.wanted["connection_address"]
             )
-        except _redis_exporter.BadInput:
+        except BadInput:
             return ""
 
     def listens_on(self):
@@ -131,12 +134,12 @@ class Exporter:
         return flags_of(argv).get("redis.password", "")
 
     def target(self, admin=False):
-        scheme, host, port = _redis_exporter.parse_addr(self.wanted["redis_addr"] if admin else self.addr)
+        redis = parse_addr(self.wanted["redis_addr"] if admin else self.addr)
         wanted = self.wanted
         return _redis.Target(
-            host,
-            port,
-            tls=scheme in _redis_exporter.TLS_SCHEMES,
+            redis.host,
+            redis.port,
+            tls=redis.tls,
             server_name=wanted["tls_server_name"] if admin else self.server_name,
             verify=not (wanted["skip_tls_verification"] if admin else self.skip_verification),
             ca_file=wanted["tls_ca_file"] if admin else self.ca_file,
@@ -145,7 +148,6 @@ class Exporter:
             user=wanted["acl_admin_user"] if admin else self.user,
             password=wanted["acl_admin_password"] if admin else self.password,
             timeout=3,
-            admin=admin,
         )
 
     def describe(self):
@@ -177,19 +179,19 @@ class Exporter:
         try:
             target = self.target()
             if target.tls:
-                _redis.check_files(target)
+                advice.check_files(target)
             with _redis.Client(target) as client:
                 return {"ok": True, "denied": self.denied(client), "info": info(client)}
         except _redis.RedisProblem as err:
             return {"ok": False, "cause": err.cause, "text": str(err)}
-        except (_tls.FileProblem, _redis_exporter.BadInput) as err:
+        except (_tls.FileProblem, BadInput) as err:
             return {"ok": False, "cause": "files", "text": str(err)}
 
     @staticmethod
     def denied(client):
         """Commands of a scrape that the account may not run, and what is missing for it."""
         found = []
-        for words, lost in _redis_exporter.ASKED:
+        for words, lost in ASKED:
             try:
                 client.call(*words)
             except _redis.ReplyError as err:
@@ -217,32 +219,27 @@ class Exporter:
                 }
         except _redis.RedisProblem as err:
             return {"ok": False, "cause": err.cause, "text": str(err)}
-        except (_tls.FileProblem, _redis_exporter.BadInput, OSError, ValueError) as err:
+        except (_tls.FileProblem, BadInput, OSError, ValueError) as err:
             return {"ok": False, "cause": "files", "text": _evidence.one_line(err)}
 
     def shown(self):
         """The certificate that Redis shows."""
         try:
-            scheme, host, port = _redis_exporter.parse_addr(self.wanted["redis_addr"])
-        except _redis_exporter.BadInput:
+            redis = parse_addr(self.wanted["redis_addr"])
+        except BadInput:
             return None
-        return _evidence.shown_certificate(host, port) if scheme in _redis_exporter.TLS_SCHEMES else None
+        return _evidence.shown_certificate(redis.host, redis.port) if redis.tls else None
 
     def metrics(self):
         """What /metrics says. An exporter whose Redis hangs takes ten seconds for it."""
         wanted = self.wanted
-        host = _redis_exporter.loopback_of(self.listen) if self.listen in ("0.0.0.0", "::") else self.listen  # noqa: S104
-        url = "%s://%s:%d%s" % (
-            "https" if self.web_cert_file else "http",
-            _redis.bracket(host),
-            self.port,
-            self.flags.get("web.telemetry-path", "/metrics"),
-        )
+        path = self.flags.get("web.telemetry-path", "/metrics")
+        url = address.url(self.listen, self.port, path, bool(self.web_cert_file))
         mutual = "tls-server-ca-cert-file" in self.flags
         cert = wanted["web_client_cert_file"] or self.cert_file if mutual else ""
         key = wanted["web_client_key_file"] or self.key_file if mutual else ""
         try:
-            text = _redis_exporter.fetch(
+            text = metrics.fetch(
                 url,
                 server_cert_file=self.web_cert_file,
                 cert_file=cert,
@@ -251,13 +248,13 @@ class Exporter:
                 password=wanted["web_password"],
                 timeout=13,
             )
-        except _redis_exporter.Unreachable as err:
+        except metrics.Unreachable as err:
             return {"url": url, "answered": False, "error": str(err)}
         except (_tls.FileProblem, OSError) as err:
             return {"url": url, "answered": False, "error": _evidence.one_line(err)}
-        metrics = _redis_exporter.Metrics(text, self.flags.get("namespace", "redis"))
+        said = metrics.Metrics(text, self.flags.get("namespace", "redis"))
         values = ("up", "cluster_enabled", "cluster_state", "exporter_last_scrape_duration_seconds")
-        return dict({name: metrics.value(name) for name in values}, url=url, answered=True, version=metrics.version)
+        return dict({name: said.value(name) for name in values}, url=url, answered=True, version=said.version)
 
     def files(self):
         found = {}
@@ -277,7 +274,7 @@ class Exporter:
 def usable_files(target):
     """FileProblem for files that cannot be loaded; whether Redis takes an old certificate is for Redis to say."""
     try:
-        _redis.check_files(target)
+        advice.check_files(target)
     except _tls.FileProblem as err:
         if not re.search(r"expired on|not valid yet", str(err)):
             raise

@@ -170,6 +170,7 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import (
     _incident,
     _prometheus,
     _redis,
+    _redis_advice,
     _tls,
 )
 
@@ -205,7 +206,9 @@ def collect(params, window):
         try:
             _redis.check_files(target)
             files.update(("redis/" + name, text) for name, text in _incident.redis_files(target).items())
-        except (_redis.RedisProblem, _tls.FileProblem) as err:
+        except _redis.RedisProblem as err:
+            problems.append(_redis_advice.explain(err))
+        except _tls.FileProblem as err:
             problems.append(str(err))
     for name, ask in (
         ("prometheus", lambda given: _incident.prometheus_files(given, params["queries"], window)),

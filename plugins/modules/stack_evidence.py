@@ -19,6 +19,8 @@ description:
     systemd handed to it; the options say what the inventory wants.
   - No secret is in the result. Passwords are compared where they lie.
 author: redisops.monitoring contributors (@redisops)
+extends_documentation_fragment:
+  - redisops.monitoring.redis_exporter.suboptions
 attributes:
   check_mode:
     support: full
@@ -34,90 +36,6 @@ attributes:
     platforms: posix
     description: Linux with systemd, Python 3.8 or newer. Run it as root, or much stays unseen.
 options:
-  redis_exporter:
-    description: What is wanted of the exporter of this host. Leave it out on a host that is no Redis node.
-    type: dict
-    suboptions: &exporter
-      redis_addr:
-        description: Address of Redis.
-        type: str
-        required: true
-      redis_user:
-        description: ACL user of the exporter.
-        type: str
-        default: ""
-      redis_password:
-        description: Its password.
-        type: str
-        default: ""
-      acl_admin_user:
-        description: Account that may read ACL users.
-        type: str
-        default: ""
-      acl_admin_password:
-        description: Its password. Without it the causes of a refused login cannot be told apart.
-        type: str
-        default: ""
-      tls_ca_file:
-        description: CA that signed the certificate of Redis.
-        type: str
-        default: ""
-      tls_cert_file:
-        description: Client certificate of the exporter.
-        type: str
-        default: ""
-      tls_key_file:
-        description: Its key.
-        type: str
-        default: ""
-      tls_server_name:
-        description: Name that the certificate of Redis carries.
-        type: str
-        default: ""
-      skip_tls_verification:
-        description: Whether the certificate of Redis is not verified.
-        type: bool
-        default: false
-      listen_address:
-        description: Address that the exporter listens on. Empty for O(redis_exporter.private_address).
-        type: str
-        default: ""
-      private_address:
-        description: The host's private address in the inventory.
-        type: str
-        default: ""
-      connection_address:
-        description: The address that Ansible uses for the host.
-        type: str
-        default: ""
-      port:
-        description: Port of the exporter.
-        type: int
-        default: 9121
-      web_tls_cert_file:
-        description: Certificate that the exporter shows.
-        type: str
-        default: ""
-      web_tls_key_file:
-        description: Its key.
-        type: str
-        default: ""
-      web_client_cert_file:
-        description: Client certificate for an exporter that wants one.
-        type: str
-        default: ""
-      web_client_key_file:
-        description: Its key.
-        type: str
-        default: ""
-      web_username:
-        description: User name for the exporter's port.
-        type: str
-        default: ""
-      web_password:
-        description: Its password.
-        type: str
-        default: ""
   prometheus:
     description: How to ask Prometheus. Leave this and the other services out on a host that is no monitoring host.
     type: dict
@@ -265,6 +183,7 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import (
     _evidence_monitoring,
     _evidence_redis,
 )
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.options import OPTIONS
 
 UNITS = _evidence_redis.REDIS_UNITS + (
     _evidence_redis.EXPORTER_UNIT,
@@ -377,35 +296,10 @@ def service_spec():
 
 
 def main():
-    text = {"type": "str", "default": ""}
-    secret = {"type": "str", "default": "", "no_log": True}
-    path = {"type": "str", "default": "", "no_log": False}
-    exporter = {
-        "redis_addr": {"type": "str", "required": True},
-        "redis_user": text,
-        "redis_password": secret,
-        "acl_admin_user": text,
-        "acl_admin_password": secret,
-        "tls_ca_file": text,
-        "tls_cert_file": text,
-        "tls_key_file": path,
-        "tls_server_name": text,
-        "skip_tls_verification": {"type": "bool", "default": False},
-        "listen_address": text,
-        "private_address": text,
-        "connection_address": text,
-        "port": {"type": "int", "default": 9121},
-        "web_tls_cert_file": text,
-        "web_tls_key_file": path,
-        "web_client_cert_file": text,
-        "web_client_key_file": path,
-        "web_username": text,
-        "web_password": secret,
-    }
     service = {"type": "dict", "options": service_spec()}
     module = AnsibleModule(
         argument_spec={
-            "redis_exporter": {"type": "dict", "options": exporter},
+            "redis_exporter": {"type": "dict", "options": OPTIONS},
             "prometheus": service,
             "alertmanager": service,
             "blackbox_exporter": service,

@@ -235,7 +235,6 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.redisops.monitoring.plugins.module_utils import (
     _prometheus,
-    _redis_exporter,
     _systemd,
     _tls,
     _verify,
@@ -243,11 +242,13 @@ from ansible_collections.redisops.monitoring.plugins.module_utils import (
     _verify_grafana,
 )
 from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client as _grafana
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter import address, metrics
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.settings import BadInput
 
 PROBLEMS = (
     _prometheus.Problem,
-    _redis_exporter.BadInput,
-    _redis_exporter.Unreachable,
+    BadInput,
+    metrics.Unreachable,
     _tls.FileProblem,
     _grafana.GrafanaError,
 )
@@ -279,19 +280,11 @@ class Test:
 
     def exporter(self):
         given = self.params["exporter"]
-        listen = _redis_exporter.listen_address(
-            given["listen_address"], given["private_address"], given["connection_address"]
-        )
-        host = _redis_exporter.loopback_of(listen) if listen in ("0.0.0.0", "::") else listen  # noqa: S104
+        listen = address.listen_address(given["listen_address"], given["private_address"], given["connection_address"])
         encrypted = bool(given["server_cert_file"])
-        url = "%s://%s:%d%s" % (
-            "https" if encrypted else "http",
-            "[%s]" % host if ":" in host else host,
-            given["port"],
-            given["path"],
-        )
+        url = address.url(listen, given["port"], given["path"], encrypted)
         try:
-            text = _redis_exporter.fetch(
+            text = metrics.fetch(
                 url,
                 server_cert_file=given["server_cert_file"],
                 cert_file=given["cert_file"],
@@ -300,9 +293,9 @@ class Test:
                 password=self.params["url_password"] or "",
                 timeout=self.params["timeout"],
             )
-        except _redis_exporter.Unreachable as err:
+        except metrics.Unreachable as err:
             return [_verify.failed(self.name, _verify.EXPORTER, "no metrics from %s: %s" % (url, err))]
-        return [_verify.exporter(self.name, _redis_exporter.Metrics(text, given["namespace"]), encrypted)]
+        return [_verify.exporter(self.name, metrics.Metrics(text, given["namespace"]), encrypted)]
 
     def prometheus(self):
         wanted = _verify.wanted_targets(self.params["nodes"])

@@ -8,15 +8,16 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _redis_exporter, _verify
+from ansible_collections.redisops.monitoring.plugins.module_utils import _verify
 from ansible_collections.redisops.monitoring.plugins.module_utils._prometheus import Series, counters, series_of
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.metrics import Metrics
 from ansible_collections.redisops.monitoring.plugins.plugin_utils import _verify_report
 
 ROOT = Path(__file__).resolve().parents[4]
 
 
 def metrics(**values):
-    return _redis_exporter.Metrics("".join(f"redis_{name} {value}\n" for name, value in values.items()))
+    return Metrics("".join(f"redis_{name} {value}\n" for name, value in values.items()))
 
 
 @pytest.mark.parametrize(
