@@ -19,17 +19,20 @@ description:
   - Needs nothing but Python on the host it runs on.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
-  - redisops.monitoring._attributes
   - redisops.monitoring.redis
 attributes:
   check_mode:
-    details: Connects and looks at the node, and sets no key.
+    support: full
+    description: Connects and looks at the node, and sets no key.
   diff_mode:
     support: none
-    details: Leaves nothing that could differ.
+    description: Leaves nothing that could differ.
   idempotent:
-    details: Leaves nothing behind, and so never reports a change.
+    support: full
+    description: Leaves nothing behind, and so never reports a change.
   platform:
+    support: full
+    platforms: posix
     description: Any host with Python that reaches Redis.
 options:
   prefix:
