@@ -45,7 +45,7 @@ class Matcher(t.NamedTuple):
         escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         return f'{self.name}{operator[self.is_regex, self.is_equal]}"{escaped}"'
 
-    def matches_nothing_said(self) -> bool:
+    def matches_empty(self) -> bool:
         """Whether an alert without this label matches; only other matchers then limit the silence."""
         return self.matches("")
 
@@ -88,7 +88,7 @@ def parse_matchers(texts: t.Iterable[str]) -> list[Matcher]:
     matchers = sorted({parse_matcher(text) for text in texts})
     if not matchers:
         raise ApiError("matchers is empty: a silence needs at least one, such as cluster=redis-prod")
-    if all(matcher.matches_nothing_said() for matcher in matchers):
+    if all(matcher.matches_empty() for matcher in matchers):
         raise ApiError("the matchers accept every alert: name at least one label that has to be there")
     return matchers
 
@@ -198,3 +198,72 @@ class Alertmanager(Api):
 
     def end(self, silence: Silence) -> None:
         self.ask("DELETE", "/api/v2/silence/" + quote(silence.id, safe=""))
+
+
+# -------------------------------------------------------------------------------------------- alertmanager_silence
+
+
+def ensure(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """What the module alertmanager_silence does; returns its result."""
+    api = Alertmanager(params)
+    before = api.silences()
+    is_present = params["state"] == "present"
+    changed, silences = (_present if is_present else _absent)(api, params, before, check_mode)
+    ids = {silence.id for silence in silences}
+    touched = [silence for silence in before if silence.id in ids]
+    return {
+        "changed": changed,
+        "silences": [silence.result() for silence in silences],
+        "diff": {"before": _describe(touched), "after": _describe(silences if is_present else [])},
+    }
+
+
+def _wanted(params: dict[str, t.Any]) -> Silence:
+    matchers = parse_matchers(params["matchers"])
+    now = datetime.now(timezone.utc)
+    start = parse_time(params["starts_at"]) if params["starts_at"] else now
+    end = parse_time(params["ends_at"]) if params["ends_at"] else start + parse_duration(params["duration"])
+    if end <= max(now, start):
+        raise ApiError(f"the silence would end at {end:%Y-%m-%dT%H:%M:%SZ}, before it starts or before now")
+    for key in ("comment", "created_by"):
+        if not params[key].strip():
+            raise ApiError(f"{key} is empty: others have to know {'why' if key == 'comment' else 'whom to ask'}")
+    state = "pending" if start > now else "active"
+    return Silence("", state, matchers, start, end, params["created_by"], params["comment"])
+
+
+def _present(
+    api: Alertmanager, params: dict[str, t.Any], before: list[Silence], check_mode: bool
+) -> tuple[bool, list[Silence]]:
+    silence = _wanted(params)
+    for held in before:
+        if held.matchers == silence.matchers and (
+            held.covers(silence.starts_at) or held.starts_at == silence.starts_at
+        ):
+            if not params["ends_at"] or held.ends_at == silence.ends_at:
+                return False, [held]
+            silence = silence._replace(id=held.id, state=held.state, starts_at=held.starts_at)
+            break
+    return True, [silence if check_mode else silence._replace(id=api.save(silence))]
+
+
+def _absent(
+    api: Alertmanager, params: dict[str, t.Any], before: list[Silence], check_mode: bool
+) -> tuple[bool, list[Silence]]:
+    if params["id"]:
+        ended = [each for each in before if each.id == params["id"]]
+    else:
+        matchers = parse_matchers(params["matchers"])
+        ended = [each for each in before if each.matchers == matchers]
+    if not check_mode:
+        for silence in ended:
+            api.end(silence)
+    return bool(ended), ended
+
+
+def _describe(silences: list[Silence]) -> str:
+    return "".join(
+        f"{', '.join(each['matchers'])}: {each['state']} {each['starts_at']} to {each['ends_at']}, "
+        f"{each['created_by']}: {each['comment']}\n"
+        for each in (silence.result() for silence in silences)
+    )

@@ -14,20 +14,15 @@ description:
   - A silence is known by its matchers. One with the same matchers that holds already is left as it is, unless
     O(ends_at) names another end.
 author: redisops.monitoring contributors (@redisops)
-extends_documentation_fragment: redisops.monitoring.alertmanager
+extends_documentation_fragment:
+  - redisops.monitoring._attributes
+  - redisops.monitoring.alertmanager
 attributes:
-  check_mode:
-    support: full
-    description: Asks for the silences and changes none.
   diff_mode:
-    support: full
-    description: Shows the silences before and after.
+    details: Shows the silences before and after.
   idempotent:
-    support: full
-    description: Run twice, the second run changes nothing as long as the silence holds.
+    details: As long as the silence holds.
   platform:
-    support: full
-    platforms: posix
     description: Any host with Python that reaches Alertmanager.
 options:
   matchers:
@@ -121,68 +116,9 @@ silences:
       sample: replacing the volume
 """
 
-from datetime import datetime, timezone
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._alertmanager import (
-    CONNECTION,
-    Alertmanager,
-    Problem,
-    Silence,
-    parse_duration,
-    parse_matchers,
-    parse_time,
-)
-
-
-def wanted(params):
-    """The silence that was asked for."""
-    matchers = parse_matchers(params["matchers"])
-    now = datetime.now(timezone.utc)
-    start = parse_time(params["starts_at"]) if params["starts_at"] else now
-    end = parse_time(params["ends_at"]) if params["ends_at"] else start + parse_duration(params["duration"])
-    if end <= max(now, start):
-        raise Problem(f"the silence would end at {end:%Y-%m-%dT%H:%M:%SZ}, before it starts or before now")
-    for key in ("comment", "created_by"):
-        if not params[key].strip():
-            raise Problem(f"{key} is empty: others have to know {'why' if key == 'comment' else 'whom to ask'}")
-    state = "pending" if start > now else "active"
-    return Silence("", state, matchers, start, end, params["created_by"], params["comment"])
-
-
-def present(module, api, before):
-    silence = wanted(module.params)
-    same = [each for each in before if each.matchers == silence.matchers]
-    for held in same:
-        if held.covers(silence.starts_at) or held.starts_at == silence.starts_at:
-            if not module.params["ends_at"] or held.ends_at == silence.ends_at:
-                return False, [held]
-            silence = silence._replace(id=held.id, state=held.state, starts_at=held.starts_at)
-            break
-    if not module.check_mode:
-        silence = silence._replace(id=api.save(silence))
-    return True, [silence]
-
-
-def absent(module, api, before):
-    if module.params["id"]:
-        ended = [each for each in before if each.id == module.params["id"]]
-    else:
-        matchers = parse_matchers(module.params["matchers"])
-        ended = [each for each in before if each.matchers == matchers]
-    if not module.check_mode:
-        for silence in ended:
-            api.end(silence)
-    return bool(ended), ended
-
-
-def describe(silences):
-    return "".join(
-        f"{', '.join(each['matchers'])}: {each['state']} {each['starts_at']} to {each['ends_at']}, "
-        f"{each['created_by']}: {each['comment']}\n"
-        for each in (silence.result() for silence in silences)
-    )
+from ..module_utils._alertmanager import CONNECTION, ApiError, ensure
 
 
 def main():
@@ -207,19 +143,9 @@ def main():
         supports_check_mode=True,
     )
     try:
-        api = Alertmanager(module.params)
-        before = api.silences()
-        is_present = module.params["state"] == "present"
-        changed, silences = (present if is_present else absent)(module, api, before)
-    except Problem as err:
+        module.exit_json(**ensure(module.params, module.check_mode))
+    except ApiError as err:
         module.fail_json(msg=str(err))
-    ids = {silence.id for silence in silences}
-    touched = [silence for silence in before if silence.id in ids]
-    module.exit_json(
-        changed=changed,
-        silences=[silence.result() for silence in silences],
-        diff={"before": describe(touched), "after": describe(silences if is_present else [])},
-    )
 
 
 if __name__ == "__main__":

@@ -12,20 +12,11 @@ version_added: 1.0.0
 description:
   - Lists the silences of Alertmanager that hold now or will. Those that ended are left out.
 author: redisops.monitoring contributors (@redisops)
-extends_documentation_fragment: redisops.monitoring.alertmanager
+extends_documentation_fragment:
+  - redisops.monitoring._attributes.read_only
+  - redisops.monitoring.alertmanager
 attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
   platform:
-    support: full
-    platforms: posix
     description: Any host with Python that reaches Alertmanager.
 seealso:
   - module: redisops.monitoring.alertmanager_silence
@@ -78,14 +69,14 @@ silences:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._alertmanager import CONNECTION, Alertmanager, Problem
+from ..module_utils._alertmanager import CONNECTION, Alertmanager, ApiError
 
 
 def main():
     module = AnsibleModule(argument_spec=CONNECTION, supports_check_mode=True)
     try:
         silences = Alertmanager(module.params).silences()
-    except Problem as err:
+    except ApiError as err:
         module.fail_json(msg=str(err))
     module.exit_json(changed=False, silences=[silence.result() for silence in silences])
 

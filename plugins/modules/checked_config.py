@@ -19,19 +19,13 @@ description:
     the wanted version and has loaded what lies on disk, because an earlier run may have been interrupted.
   - Contents are strings. A role renders them with P(ansible.builtin.template#lookup).
 author: redisops.monitoring contributors (@redisops)
+extends_documentation_fragment: redisops.monitoring._attributes
 attributes:
   check_mode:
-    support: full
-    description: The checks run, too, where their tools are installed.
+    details: The checks run, too, where their tools are installed.
   diff_mode:
-    support: full
-    description: Of secret files it shows only that they differ.
-  idempotent:
-    support: full
-    description: Run twice, the second run changes nothing.
+    details: Of secret files it shows only that they differ.
   platform:
-    support: full
-    platforms: posix
     description: Systemd hosts, systemd 247 or newer.
 options:
   path:
@@ -289,7 +283,8 @@ stale_inputs:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._checked_config import Refused, Transaction
+from ..module_utils._config.files import ConfigError
+from ..module_utils._config.transaction import Transaction
 
 
 class Module(AnsibleModule):
@@ -371,7 +366,7 @@ def main():
     try:
         transaction = Transaction(module)
         module.exit_json(**transaction.run())
-    except Refused as err:
+    except ConfigError as err:
         module.fail_json(msg=str(err), restarted=bool(transaction and transaction.restarted))
 
 

@@ -15,7 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.redisops.monitoring.plugins.module_utils import _checked_config, _files, _systemd
+from ansible_collections.redisops.monitoring.plugins.module_utils import _files, _systemd
+from ansible_collections.redisops.monitoring.plugins.module_utils._config import service as config_service
+from ansible_collections.redisops.monitoring.plugins.module_utils._config.output import complaint
 from ansible_collections.redisops.monitoring.plugins.modules import checked_config
 
 SECRET = "hunter2-canary"
@@ -135,7 +137,7 @@ def service(tmp_path, monkeypatch, journal):
         (bin_dir / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
     monkeypatch.setattr(_systemd, "systemctl", service.systemctl)
-    monkeypatch.setattr(_checked_config, "SETTLE_SECONDS", 0.5)
+    monkeypatch.setattr(config_service, "SETTLE_SECONDS", 0.5)
     yield service
     service.server.shutdown()
     service.server.server_close()
@@ -645,13 +647,13 @@ Checking /s/rules/a.yml
   FAILED:
      /s/rules/a.yml: 7:11: group "x", rule 2, "A": could not parse expression: 1:6: parse error
 """
-    assert _checked_config._complaint("promtool", output) == (
+    assert complaint("promtool", output) == (
         '/s/rules/a.yml: 7:11: group "x", rule 2, "A": could not parse expression: 1:6: parse error'
     )
     output = "  FAILED:\n/s/rules/a.yml: yaml: line 2\n/s/rules/a.yml: yaml: line 2\n"  # both ways
-    assert _checked_config._complaint("promtool", output) == "/s/rules/a.yml: yaml: line 2"
+    assert complaint("promtool", output) == "/s/rules/a.yml: yaml: line 2"
     output = "web.yml FAILED: no such file\nprometheus: error: no such file\n"
-    assert _checked_config._complaint("prometheus", output) == "web.yml no such file"
+    assert complaint("prometheus", output) == "web.yml no such file"
 
 
 def test_complaint_of_a_program_that_logs_while_it_checks():
@@ -659,7 +661,7 @@ def test_complaint_of_a_program_that_logs_while_it_checks():
 time=2026 level=INFO source=config.go:137 msg="Configuration file change detected, reloading."
 time=2026 level=ERROR source=main.go:102 msg="Error loading config" err="yaml:\n line 3: field \"x\""
 """
-    assert _checked_config._complaint("blackbox_exporter", output) == 'yaml: line 3: field "x"'
+    assert complaint("blackbox_exporter", output) == 'yaml: line 3: field "x"'
 
 
 def test_service_with_a_health_page_only(run, service, args, monkeypatch):
@@ -667,10 +669,10 @@ def test_service_with_a_health_page_only(run, service, args, monkeypatch):
 
     def answer(self, url):
         if not service.active:
-            raise _checked_config.Refused("connection refused")
+            raise config_service.ConfigError("connection refused")
         return json.dumps({"version": service.version, "database": "ok"})
 
-    monkeypatch.setattr(_checked_config.Service, "get", answer)
+    monkeypatch.setattr(config_service.Service, "get", answer)
     result = run()
     assert result["restarted"] and result["url"] == service.url
     settled(lambda: {"changed": True}, service)
@@ -682,7 +684,7 @@ def test_service_with_a_health_page_only(run, service, args, monkeypatch):
     service.binary.write_text("1.2.4")
     assert "runs 1.2.4, not 1.2.3" in run()["msg"]
 
-    monkeypatch.setattr(_checked_config.Service, "get", lambda self, url: answer(self, url) and '{"database": "ok"}')
+    monkeypatch.setattr(config_service.Service, "get", lambda self, url: answer(self, url) and '{"database": "ok"}')
     run()
     settled(lambda: {"changed": True}, service)
     assert not run()["changed"] and service.calls == []  # one that keeps its version to itself

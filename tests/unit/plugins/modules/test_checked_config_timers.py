@@ -14,7 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.redisops.monitoring.plugins.module_utils import _checked_config, _systemd
+from ansible_collections.redisops.monitoring.plugins.module_utils import _systemd
+from ansible_collections.redisops.monitoring.plugins.module_utils._config import service as config_service
 from ansible_collections.redisops.monitoring.plugins.modules import checked_config
 
 
@@ -99,7 +100,7 @@ def simulated(tmp_path, monkeypatch, journal):
         (tools / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     monkeypatch.setattr(_systemd, "systemctl", simulated.systemctl)
-    monkeypatch.setattr(_checked_config, "SETTLE_SECONDS", 0.5)
+    monkeypatch.setattr(config_service, "SETTLE_SECONDS", 0.5)
     yield simulated
     simulated.server.shutdown()
     simulated.server.server_close()
