@@ -12,11 +12,39 @@ class ModuleDocFragment:
 options:
   url:
     description:
-      - Base URL of Grafana, with its sub-path where it is served below one.
-      - Credentials do not belong into it; use O(url_username) and O(url_password) or O(token).
+      - Base URL of Grafana, with its sub-path where it is served below one. It must not hold a user name or password.
     type: str
     required: true
     aliases: [grafana_url]
+  ca_path:
+    description:
+      - File with the CA certificates that Grafana's certificate is verified with, in PEM format. Those that the host
+        trusts unless this is set.
+    type: path
+  client_cert:
+    description: Certificate to show to Grafana or a reverse proxy before it, in PEM format. May hold the key as well.
+    type: path
+  client_key:
+    description: Private key of O(client_cert).
+    type: path
+  validate_certs:
+    description: Whether to verify Grafana's certificate. There is rarely a reason not to; set O(ca_path) instead.
+    type: bool
+    default: true
+  timeout:
+    description:
+      - How many seconds to wait for each answer.
+      - A request that meets a refused or cut connection, status 429 or a server error is repeated up to three times.
+        A request that creates something is repeated only when nothing was created.
+    type: int
+    default: 10
+notes:
+  - Works with Grafana 9 to 13.
+"""
+
+    # Who asks
+    LOGIN = r"""
+options:
   url_username:
     description: User to log in as. Use it with O(url_password), instead of O(token).
     type: str
@@ -34,37 +62,19 @@ options:
     aliases: [grafana_api_key]
   token_path:
     description:
-      - File with the token, on the host that the module runs on. Use it instead of O(token) where the token shall not
-        leave that host, as with what M(redisops.monitoring.grafana_access) leaves there.
+      - File with the token, on the host that the module runs on. Use it instead of O(token) where the token must not
+        leave that host, as with the file that M(redisops.monitoring.grafana_access) writes.
     type: path
   org_id:
     description:
       - Organisation to work in, sent as C(X-Grafana-Org-Id) with every request. The organisation that the user has
-        chosen for itself is never switched, so that parallel runs do not disturb each other.
-      - Needs no setting with O(token). Where it is set all the same, servers before Grafana 12 are asked for the
-        organisation of the token, which is one request more.
+        chosen is never switched, so parallel runs do not disturb each other.
+      - Not needed with O(token). If it is set all the same, servers before Grafana 12 are asked for the organisation of
+        the token, which is one request more.
     type: int
-  ca_path:
-    description: File with the CA certificates that Grafana's certificate is checked against, in PEM format.
-    type: path
-  client_cert:
-    description: Certificate to show to Grafana, or to a proxy before it, in PEM format; may hold the key as well.
-    type: path
-  client_key:
-    description: Private key of O(client_cert).
-    type: path
-  validate_certs:
-    description: Whether to verify Grafana's certificate. There is rarely a reason not to; set O(ca_path) instead.
-    type: bool
-    default: true
-  timeout:
-    description:
-      - How many seconds to wait for each answer.
-      - A request that meets a refused or cut connection, status 429 or a server error is repeated up to three times.
-        What creates something is repeated only after a look whether the first try arrived.
-    type: int
-    default: 10
-notes:
-  - Works with Grafana 9 to 13. Only endpoints by UID are used.
-  - Put the connection into C(module_defaults) of C(group/redisops.monitoring.grafana) to give it once for all tasks.
+attributes:
+  action_group:
+    description: Use C(group/redisops.monitoring.grafana) in C(module_defaults) to set the connection once.
+    support: full
+    membership: [redisops.monitoring.grafana]
 """

@@ -13,48 +13,6 @@ import ssl
 
 from ansible_collections.redisops.monitoring.plugins.module_utils import _certificate, _tls
 
-# Every cause a failed connection can have, and its cure. {placeholders} are filled from the facts of the case.
-CAUSES = {
-    "name_unknown": "correct the host in redis_exporter_redis_addr, or its DNS entry",
-    "refused": "start Redis, or correct the address and port in redis_exporter_redis_addr",
-    "unreachable": "correct redis_exporter_redis_addr, or open the way (route, security group, firewall)",
-    "connect_timeout": "correct redis_exporter_redis_addr, or open the way (security group, firewall)",
-    "hung": "look at the Redis process: stopped, swapping, or busy with one long command",
-    "plaintext_port": "name the TLS port in redis_exporter_redis_addr (Redis setting tls-port)",
-    "tls_port": "write rediss:// (two s) in redis_exporter_redis_addr",
-    "untrusted_ca": "set redis_exporter_tls_ca_file to the CA that signed Redis' certificate ({issuer})",
-    "expired": "renew Redis' certificate and load it into Redis (CONFIG SET tls-cert-file, or restart)",
-    "not_yet_valid": "correct this host's clock",
-    "name_mismatch": "issue Redis' certificate with the SAN {san}, or address Redis by one of those names, "
-    "or set redis_exporter_tls_server_name to one of them",
-    "bad_certificate": "issue Redis a certificate that TLS clients accept",
-    "client_cert_required": "set redis_exporter_tls_cert_file and redis_exporter_tls_key_file",
-    "client_cert_refused": "set redis_exporter_tls_cert_file to a client certificate signed by the CA "
-    "that Redis trusts (Redis setting tls-ca-cert-file)",
-    "tls_failed": "compare the TLS versions and ciphers of both sides (Redis settings tls-protocols, tls-ciphers)",
-    "wrongpass": "correct redis_exporter_redis_password, or set redis_exporter_acl_manage so that the role sets it",
-    "user_unknown": "set redis_exporter_acl_manage so that the role creates the user, or create it",
-    "user_disabled": "switch the user on (ACL SETUSER {user} on), or set redis_exporter_acl_manage",
-    "no_password_set": "set redis_exporter_redis_user to an ACL user of this Redis",
-    "auth_required": "set redis_exporter_redis_user and redis_exporter_redis_password",
-    "noperm": "grant it (+{command}) on this node, or set redis_exporter_acl_manage",
-    "loading": "wait until Redis has loaded its data set, then run again",
-    "protected_mode": "give the Redis users passwords, or bind Redis to the address that is used",
-    "maxclients": "raise maxclients, or find what holds the connections (CLIENT LIST)",
-    "not_redis": "correct redis_exporter_redis_addr: what answers there is not Redis",
-    "too_old": "upgrade Redis to 6.2 or newer: it has no ACL users",
-    "closed": "look at the Redis log of that moment, and at maxclients",
-    "error_reply": "look at the Redis log of that moment",
-}
-
-# The same for the account that manages ACL users.
-ADMIN_CURES = {
-    "wrongpass": "correct redis_exporter_acl_admin_user or redis_exporter_acl_admin_password",
-    "no_password_set": "set redis_exporter_acl_admin_user to an ACL user of this Redis",
-    "auth_required": "set redis_exporter_acl_admin_user and redis_exporter_acl_admin_password",
-    "noperm": "grant it (+{command}) to this user, or name another one in redis_exporter_acl_admin_user",
-}
-
 _VERIFY_CODES = {  # X509_V_ERR_*
     9: "not_yet_valid",
     10: "expired",
@@ -70,17 +28,15 @@ _NOPERM = re.compile(r"'([\w.|-]+)' command")
 
 
 class RedisProblem(Exception):
-    """One line: where, what is wrong, what to do. `cause` is a key of CAUSES."""
+    """One line: where and what is wrong. What to do about it depends on who asks: see _redis_advice.
 
-    def __init__(self, cause, target, text, **facts):
+    The details, such as the name of a command, are for that advice.
+    """
+
+    def __init__(self, cause, target, text, **details):
+        super().__init__("Redis at %s: %s" % (target.url, text))
         self.cause = cause
-        facts.setdefault("user", target.user)
-        cure = CAUSES[cause] if not target.admin else ADMIN_CURES.get(cause, CAUSES[cause])
-        super().__init__("Redis at %s: %s; %s" % (target.url, text, cure.format(**facts)))
-
-    def add(self, advice):
-        """Put a line of advice behind the text."""
-        self.args = ("%s: %s" % (self, advice),)
+        self.details = dict(details, user=target.user or "default")
 
 
 class ReplyError(Exception):
@@ -103,7 +59,6 @@ class Target:
         user="",
         password="",
         timeout=5,
-        admin=False,
     ):
         self.host = host
         self.port = port
@@ -116,7 +71,6 @@ class Target:
         self.user = user
         self.password = password
         self.timeout = timeout
-        self.admin = admin  # the account that manages ACL users, not the exporter's
 
     @property
     def url(self):
@@ -144,8 +98,8 @@ LOGIN_OPTIONS = {
 }
 
 
-def login_target(params, admin=False):
-    """The Target that a module's LOGIN_OPTIONS name; admin chooses the cures of a problem."""
+def login_target(params):
+    """The Target that a module's LOGIN_OPTIONS name."""
     return Target(
         params["login_host"],
         params["login_port"],
@@ -158,7 +112,6 @@ def login_target(params, admin=False):
         user=params["login_user"],
         password=params["login_password"],
         timeout=params["timeout"],
-        admin=admin,
     )
 
 
@@ -259,13 +212,11 @@ def read_reply(handle):
 
 def server_certificate(target):
     """The certificate the server shows, whoever signed it; None where the handshake does not get that far."""
-    context = _context(target)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    name, pair = target.verified_name, (target.cert_file, target.key_file)
+    der = _tls.shown_certificate(target.host, target.port, name, *pair, timeout=target.timeout)
     try:
-        with _raw(target) as raw, context.wrap_socket(raw, server_hostname=_sni(target)) as sock:
-            return _certificate.decode_der(sock.getpeercert(binary_form=True))
-    except (OSError, ValueError):
+        return _certificate.decode_der(der) if der else None
+    except ValueError:
         return None
 
 
@@ -275,7 +226,7 @@ def acl_line(user, rules):
 
 
 def refine_login(admin, user, password_hash):
-    """Why a login fails, as an account that may read ACL users sees it: a key of CAUSES, or None."""
+    """Why a login fails, as an account that may read ACL users sees it: the cause, or None."""
     try:
         found = admin.call("ACL", "GETUSER", user)
     except ReplyError:
@@ -302,45 +253,28 @@ def _connect(target):
     except OSError as err:
         if err.errno == errno.ECONNREFUSED:
             raise RedisProblem("refused", target, "connection refused: nothing listens there") from None
-        raise RedisProblem("unreachable", target, "no way there (%s)" % err.strerror) from None
-
-
-def _sni(target):
-    return target.verified_name
+        raise RedisProblem("unreachable", target, "it cannot be reached (%s)" % err.strerror) from None
 
 
 def _context(target):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.hostname_checks_common_name = False  # as Go: only SANs count
-    if target.cert_file:
-        context.load_cert_chain(target.cert_file, target.key_file or None)
-    if not target.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif target.ca_file:
-        context.load_verify_locations(cafile=target.ca_file)
-    else:
-        context.load_default_certs()
-    return context
+    return _tls.client_context(target.ca_file, target.cert_file, target.key_file, target.verify)
 
 
-def check_files(target):
-    """FileProblem for the first of our own files that cannot work."""
+def check_files(target, ca="ca_certs", cert="client_cert_file", key="client_key_file"):
+    """FileProblem for the first of our own files that cannot work; it names the option of the caller."""
     if target.ca_file:
-        _tls.check_ca(target.ca_file, "redis_exporter_tls_ca_file")
+        _tls.check_ca(target.ca_file, ca)
     if target.cert_file or target.key_file:
         if not (target.cert_file and target.key_file):
-            raise _tls.FileProblem(
-                "redis_exporter_tls_cert_file and redis_exporter_tls_key_file belong together: set both or none"
-            )
-        return _tls.check_pair(target.cert_file, target.key_file, "redis_exporter_tls_cert_file")
+            raise _tls.FileProblem("%s and %s belong together: set both or none" % (cert, key))
+        return _tls.check_pair(target.cert_file, target.key_file, cert)
     return None
 
 
 def _handshake(target, raw):
     try:
         context = _context(target)
-        return context.wrap_socket(raw, server_hostname=_sni(target))
+        return context.wrap_socket(raw, server_hostname=target.verified_name)
     except BaseException as err:
         raw.close()
         if isinstance(err, ssl.SSLCertVerificationError):
@@ -435,7 +369,7 @@ def _after_handshake(target, err):
 def _alert_after_handshake(target):
     """The alert of a server that says no. A client that has already written may lose it to a connection reset."""
     try:
-        with _raw(target) as raw, _context(target).wrap_socket(raw, server_hostname=_sni(target)) as sock:
+        with _raw(target) as raw, _context(target).wrap_socket(raw, server_hostname=target.verified_name) as sock:
             sock.settimeout(1)
             sock.recv(1)
     except ssl.SSLError as err:
@@ -447,11 +381,8 @@ def _alert_after_handshake(target):
 
 def _speaks_tls(target):
     """A server that ends the handshake with an alert still speaks TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
-        with _raw(target) as raw, context.wrap_socket(raw):
+        with _raw(target) as raw, _tls.client_context(verify=False).wrap_socket(raw):
             return True
     except ssl.SSLError as err:
         return "ALERT" in (err.reason or "")

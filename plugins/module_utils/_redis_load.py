@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 
-from ansible_collections.redisops.monitoring.plugins.module_utils import _redis
+from ansible_collections.redisops.monitoring.plugins.module_utils import _redis, _redis_advice
 
 SLOTS = 16384
 KEYS = 16  # as many slots are written to, evenly spread over those of the node
@@ -144,17 +144,17 @@ class Burst:
                 self.clock.sleep(0.02)
 
     def refused(self, message):
-        """Errors that are about the data, not the account; the rest is told by _redis."""
+        """Errors that are about the data, not the account; the rest is known to _redis."""
         code = message.split(" ", 1)[0]
-        cures = {
+        reasons = {
             "OOM": "its memory is full (OOM)",
             "CLUSTERDOWN": "the cluster does not serve (CLUSTERDOWN)",
             "READONLY": "it became a replica (READONLY)",
             "MISCONF": "it cannot save to disk and refuses writes (MISCONF)",
             "NOREPLICAS": "it has too few replicas and refuses writes (NOREPLICAS)",
         }
-        if code in cures:
-            return LoadProblem("Redis at %s refuses SET: %s" % (self.target.url, cures[code]))
+        if code in reasons:
+            return LoadProblem("Redis at %s refuses SET: %s" % (self.target.url, reasons[code]))
         return _redis.from_reply(self.target, message)
 
     def remove(self, client):
@@ -173,13 +173,13 @@ class Burst:
             self.remove(client)
 
     def explain(self, err):
-        """The problem in the words of the load test: _redis gives cures for the exporter's account."""
-        cause = getattr(err, "cause", "")
-        text = str(err)
-        if cause in ("wrongpass", "noperm", "user_unknown", "user_disabled", "auth_required"):
+        """The problem and its fix, one line."""
+        if not isinstance(err, _redis.RedisProblem):
+            return str(err)
+        if err.cause in ("wrongpass", "noperm", "auth_required"):
             rules = ["resetkeys", "~%s*" % self.prefix, "resetchannels"] + RIGHTS
-            text = "%s; the account needs: %s" % (text.rsplit("; ", 1)[0], _redis.acl_line(self.target.user, rules))
-        return text
+            return "%s; the account needs: %s" % (err, _redis.acl_line(self.target.user, rules))
+        return _redis_advice.explain(err)
 
     def result(self, state="", found=""):
         return {

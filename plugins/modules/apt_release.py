@@ -120,7 +120,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _openpgp
+from ..module_utils._apt import openpgp
 from ..module_utils._release_source import Http, ReleaseError, check_url, is_url, mask_url, one_line
 
 MAX_KEY = 1 << 20
@@ -174,7 +174,7 @@ class Package:
 
     @staticmethod
     def check_fingerprint(text):
-        found = _openpgp.fingerprint(text)
+        found = openpgp.fingerprint(text)
         if not found:
             raise ReleaseError(f"fingerprints has {text!r}, which is not 40 hexadecimal digits")
         return found
@@ -207,8 +207,8 @@ class Package:
     def trusted(self):
         """Fingerprints in the keyring as it is, None when there is none or it cannot be read."""
         content = read(self.keyring)
-        with contextlib.suppress(_openpgp.NotAKey):
-            return set(_openpgp.keys(content)) if content is not None else None
+        with contextlib.suppress(openpgp.NotAKey):
+            return set(openpgp.keys(content)) if content is not None else None
         return {"unreadable"}
 
     def compare(self, one, other):
@@ -232,8 +232,8 @@ class Package:
             if data is None:
                 raise ReleaseError(f"there is no file {key} (key)")
         try:
-            found = _openpgp.keys(data)
-        except _openpgp.NotAKey as exc:
+            found = openpgp.keys(data)
+        except openpgp.NotAKey as exc:
             raise ReleaseError(f"what lies at {shown} is no signing key: {exc}") from exc
         missing = [one for one in self.fingerprints if one not in found]
         if missing:

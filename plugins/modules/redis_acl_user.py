@@ -17,22 +17,14 @@ description:
   - Needs nothing but Python on the host it runs on.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
+  - redisops.monitoring._attributes
   - redisops.monitoring.redis
 attributes:
-  check_mode:
-    support: full
-    description: Connects, compares and changes nothing.
   diff_mode:
-    support: full
-    description: Passwords and their hashes never show.
+    details: Passwords and their hashes never show.
   idempotent:
-    support: full
-    description:
-      - A user that is as wanted, and saved, is not written again.
-      - Rules with categories are compared after writing them, because Redis keeps them in an order of its own.
+    details: Rules with categories are compared after writing them, because Redis keeps them in an order of its own.
   platform:
-    support: full
-    platforms: posix
     description: Any host with Python that reaches Redis.
 options:
   name:
@@ -118,219 +110,8 @@ persisted:
   returned: success
 """
 
-import hashlib
-import typing
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.redisops.monitoring.plugins.module_utils import _redis, _tls
-
-EXPORTER_RULES = [
-    "resetkeys",
-    "resetchannels",
-    "-@all",
-    "+ping",
-    "+info",
-    "+client|setname",
-    "+config|get",
-    "+cluster|info",
-    "+slowlog|len",
-    "+slowlog|get",
-    "+latency|latest",
-    "+latency|histogram",
-]
-ALIASES = {"allcommands": "+@all", "nocommands": "-@all", "allkeys": "~*", "allchannels": "&*"}
-
-
-class Rights(typing.NamedTuple):
-    """What a user may do, from rules or from ACL GETUSER, in a form that can be compared."""
-
-    commands: frozenset
-    keys: frozenset
-    channels: frozenset
-    hashes: frozenset
-    enabled: bool = True
-    other: tuple = ()  # nopass and selectors
-
-    def shown(self, wanted_hash):
-        password = "none" if not self.hashes else "as wanted" if self.hashes == {wanted_hash} else "differs"
-        return {
-            "enabled": self.enabled,
-            "password": password,
-            "commands": sorted(self.commands),
-            "keys": sorted(self.keys),
-            "channels": sorted(self.channels),
-            "other": list(self.other),
-        }
-
-
-def from_rules(rules, digest):
-    """Rights that the rules lead to, or None where only Redis itself can tell."""
-    commands, keys, channels = ["-@all"], set(), set()
-    for rule in rules:
-        rule = ALIASES.get(rule.lower(), rule)
-        if rule in ("+@all", "-@all"):
-            commands = [rule]
-        elif rule[:2] in ("+@", "-@"):
-            return None
-        elif rule[:1] in "+-":
-            name = rule[1:].lower()
-            commands = [known for known in commands if known[1:] != name] + [rule[0] + name]
-        elif rule[:1] in "~%":
-            keys.add(rule)
-        elif rule[:1] == "&":
-            channels.add(rule)
-        elif rule.lower() == "resetkeys":
-            keys.clear()
-        elif rule.lower() == "resetchannels":
-            channels.clear()
-        else:
-            return None
-    return Rights(frozenset(commands), frozenset(keys), frozenset(channels), frozenset([digest]))
-
-
-def from_redis(reply):
-    """Rights of an ACL GETUSER reply; None for a user that does not exist."""
-    if reply is None:
-        return None
-    fields = dict(zip(reply[::2], reply[1::2]))
-    flags = fields.get("flags", [])
-    return Rights(
-        commands=frozenset(fields.get("commands", "").lower().split()),
-        keys=_patterns(fields.get("keys"), "~"),
-        channels=_patterns(fields.get("channels"), "&"),
-        hashes=frozenset(fields.get("passwords", [])),
-        enabled="on" in flags,
-        other=("nopass",) * ("nopass" in flags) + ("selector",) * bool(fields.get("selectors")),
-    )
-
-
-def _patterns(value, sign):
-    # Redis 6 answers with a list of bare patterns, Redis 7 with one line of rules.
-    words = value.split() if isinstance(value, str) else value or []
-    return frozenset(word if word[:1] in "~%&" else sign + word for word in words)
-
-
-def problem_in(params):
-    if params["name"] in ("default", params["login_user"]):
-        return "%s: this user cannot be managed through itself or replaced; choose another name" % params["name"]
-    if params["state"] == "present" and not params["password"]:
-        return "%s: password is missing or empty; set it" % params["name"]
-    for rule in params["rules"]:
-        if rule.lower() in ("nopass", "resetpass", "reset", "on", "off") or rule[:1] in (">", "<", "#", "!"):
-            # Such a rule may hold a password, so it is not shown.
-            return "%s: rules hold no password and no state; use the options password and state" % params["name"]
-        if not rule or any(char.isspace() for char in rule) and rule[:1] != "(":
-            return "%s: one rule an element, without blanks: %r is none" % (params["name"], rule)
-    return None
-
-
-class AclUser:
-    def __init__(self, module, client):
-        self.module = module
-        self.client = client
-        self.name = module.params["name"]
-        self.rules = module.params["rules"]
-        self.digest = hashlib.sha256((module.params["password"] or "").encode("utf-8")).hexdigest()
-        self.wanted = from_rules(self.rules, self.digest) if module.params["state"] == "present" else None
-
-    def current(self):
-        return from_redis(self.client.check("ACL", "GETUSER", self.name))
-
-    def is_wanted(self, found):
-        if self.module.params["state"] == "absent":
-            return found is None
-        return found is not None and self.wanted is not None and found == self.wanted
-
-    def write(self):
-        if self.module.params["state"] == "absent":
-            return self.client.check("ACL", "DELUSER", self.name)
-        try:
-            return self.client.call("ACL", "SETUSER", self.name, "reset", "on", "#" + self.digest, *self.rules)
-        except _redis.ReplyError as err:
-            text = str(err)
-            if text.startswith("ERR Error in ACL SETUSER modifier"):
-                self.module.fail_json(
-                    msg="Redis at %s does not take an ACL rule (%s); correct rules, nothing was changed"
-                    % (self.client.target.url, text.split("modifier ", 1)[1].replace(self.digest, "..."))
-                )
-            raise _redis.from_reply(self.client.target, text) from None
-
-    def saved(self, rights):
-        """Where these rights are saved; None where it is not, unknown where the file cannot be read from here."""
-        aclfile = self._setting("aclfile")
-        path = aclfile
-        if not aclfile:
-            info = self.client.check("INFO", "server")
-            path = dict(line.split(":", 1) for line in info.split("\r\n") if ":" in line).get("config_file")
-            if not path:
-                return "no"
-        try:
-            with open(path, encoding="utf-8") as handle:
-                lines = [line.split() for line in handle]
-        except (OSError, ValueError):
-            return "unknown"
-        line = next((words for words in lines if words[:2] == ["user", self.name]), None)
-        where = "aclfile" if aclfile else "config"
-        if self.module.params["state"] == "absent":
-            return where if line is None else None
-        needed = {"on", "#" + self.digest} | rights.commands
-        return where if line is not None and needed <= set(line) else None
-
-    def save(self):
-        why = ""
-        for where, command in (("aclfile", ("ACL", "SAVE")), ("config", ("CONFIG", "REWRITE"))):
-            try:
-                self.client.call(*command)
-                return where
-            except _redis.ReplyError as err:
-                why = str(err)
-        self.lost(why)
-        return "no"
-
-    def lost(self, why):
-        self.module.warn(
-            "Redis at %s cannot save the ACL user %s (%s): its next restart loses it; give Redis an aclfile, or add "
-            "the user to its configuration" % (self.client.target.url, self.name, why)
-        )
-
-    def _setting(self, name):
-        try:
-            return dict([self.client.call("CONFIG", "GET", name)]).get(name, "")
-        except (_redis.ReplyError, ValueError):
-            return ""
-
-
-def run(module, client):
-    user = AclUser(module, client)
-    before = user.current()
-    result = {"changed": not user.is_wanted(before), "persisted": "unknown"}
-    after = before
-    if result["changed"] and module.check_mode:
-        after = user.wanted
-    elif result["changed"]:
-        user.write()
-        after = user.current()
-        result["changed"] = after != before
-    if module.params["persist"]:
-        saved = None if result["changed"] else user.saved(after)
-        if saved is None and module.check_mode:
-            result["changed"] = True
-            saved = "unknown"
-        elif saved is None:
-            saved = user.save()
-            # An earlier run may have ended between the change and the saving.
-            result["changed"] = result["changed"] or saved != "no"
-        elif saved == "no":
-            user.lost("it has neither aclfile nor configuration file")
-        result["persisted"] = saved
-    digest = user.digest
-    result["diff"] = {
-        "before": before.shown(digest) if before else {},
-        "after": after.shown(digest) if after else {},
-        "before_header": "ACL user %s" % user.name,
-        "after_header": "ACL user %s" % user.name,
-    }
-    return result
+from ansible_collections.redisops.monitoring.plugins.module_utils import _redis, _redis_acl, _redis_advice, _tls
 
 
 def main():
@@ -338,7 +119,7 @@ def main():
         argument_spec={
             "name": {"type": "str", "required": True},
             "password": {"type": "str", "no_log": True},
-            "rules": {"type": "list", "elements": "str", "default": EXPORTER_RULES},
+            "rules": {"type": "list", "elements": "str", "default": _redis_acl.EXPORTER_RULES},
             "persist": {"type": "bool", "default": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             **_redis.LOGIN_OPTIONS,
@@ -349,16 +130,18 @@ def main():
     result = {"name": params["name"]}
     if params["state"] == "present":
         result["acl_line"] = _redis.acl_line(params["name"], params["rules"])
-    problem = problem_in(params)
+    problem = _redis_acl.problem_in(params)
     if problem:
         module.fail_json(msg=problem, name=params["name"])
-    target = _redis.login_target(params, admin=True)
+    target = _redis.login_target(params)
     try:
         if target.tls:
             _redis.check_files(target)
         with _redis.Client(target) as client:
-            result.update(run(module, client))
-    except (_redis.RedisProblem, _tls.FileProblem) as err:
+            result.update(_redis_acl.run(module, client))
+    except _redis.RedisProblem as err:
+        module.fail_json(msg=_redis_advice.explain(err), **result)
+    except _tls.FileProblem as err:
         module.fail_json(msg=str(err), **result)
     module.exit_json(**result)
 

@@ -19,20 +19,17 @@ description:
   - Needs nothing but Python on the host it runs on.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
+  - redisops.monitoring._attributes
   - redisops.monitoring.redis
 attributes:
   check_mode:
-    support: full
-    description: Connects and looks at the node, and sets no key.
+    details: Connects and looks at the node, and sets no key.
   diff_mode:
     support: none
-    description: Leaves nothing that could differ.
+    details: Leaves nothing that could differ.
   idempotent:
-    support: full
-    description: Leaves nothing behind, and so never reports a change.
+    details: Leaves nothing behind, and so never reports a change.
   platform:
-    support: full
-    platforms: posix
     description: Any host with Python that reaches Redis.
 options:
   prefix:

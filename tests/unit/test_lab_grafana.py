@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _openpgp
+from ansible_collections.redisops.monitoring.plugins.module_utils._apt import openpgp
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 pytestmark = pytest.mark.skipif(
@@ -41,9 +41,9 @@ def test_stand_in(lab, tmp_path, monkeypatch):
     about = lab.fill()
     assert (about["origin"], about["version"], about["dashboard"]) == ("stand-in", "12.4.0", "")
     key = (lab.REPOSITORY / "gpg.key").read_bytes()
-    assert list(_openpgp.keys(key)) == [about["fingerprint"]]
+    assert list(openpgp.keys(key)) == [about["fingerprint"]]
 
-    (tmp_path / "keyring.gpg").write_bytes(_openpgp.dearmor(key))
+    (tmp_path / "keyring.gpg").write_bytes(openpgp.dearmor(key))
     signed = lab.REPOSITORY / "dists/stable/InRelease"
     subprocess.run(["gpgv", "--keyring", tmp_path / "keyring.gpg", signed], check=True, capture_output=True)
     packages = next(lab.REPOSITORY.glob("dists/stable/main/*/Packages")).read_text()

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import threading
+from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _redis, _tls
+from ansible_collections.redisops.monitoring.plugins.module_utils import _redis, _redis_advice, _tls
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter import advice
 
 SECRET = "canary-p4ssw0rd"
 
@@ -38,7 +41,7 @@ def target(pki):
 def problem(target, *command):
     with pytest.raises(_redis.RedisProblem) as caught, _redis.Client(target) as client:
         client.check(*command or ("PING",))
-    text = str(caught.value)
+    text = _redis_advice.explain(caught.value)
     assert "\n" not in text
     assert target.password not in text
     return caught.value.cause, text
@@ -82,14 +85,14 @@ def test_hangs_after_the_login(redis_server, target):
 def test_tls_to_a_plaintext_port(redis_server, target):
     cause, text = problem(target(redis_server(tls=False), timeout=1))
     assert cause == "plaintext_port"
-    assert "redis_exporter_redis_addr" in text
+    assert "login_port" in text
 
 
 @pytest.mark.parametrize("clients", ["yes", "no"])
 def test_plaintext_to_a_tls_port(redis_server, target, clients):
     cause, text = problem(target(redis_server(clients=clients), tls=False, cert_file="", key_file="", ca_file=""))
     assert cause == "tls_port"
-    assert "rediss://" in text
+    assert "set tls to true" in text
 
 
 def test_untrusted_ca_names_the_issuer(redis_server, target, pki):
@@ -284,11 +287,24 @@ def test_tls_to_something_else(target):
     thread.join(5)
 
 
-def test_every_cause_has_a_cure_that_can_be_written(target):
-    facts = {"issuer": "i", "san": "s", "command": "c"}
-    for cause in _redis.CAUSES:
-        text = str(_redis.RedisProblem(cause, target(), "what happened", **facts))
-        assert "{" not in text and text.count("\n") == 0
+def test_every_cause_has_a_fix_in_the_words_of_the_caller(target):
+    details = {"issuer": "i", "san": "s", "command": "c"}
+    used = set(re.findall(r'RedisProblem\(\s*"(\w+)"', Path(_redis.__file__).read_text()))
+    assert used | set(_redis._VERIFY_CODES.values()) | {"user_unknown", "user_disabled", "bad_certificate"} == set(
+        _redis_advice.FIXES
+    )
+    for cause in _redis_advice.FIXES:
+        problem = _redis.RedisProblem(cause, target(), "what happened", **details)
+        for text in (_redis_advice.explain(problem), advice.explain(problem), advice.explain(problem, admin=True)):
+            assert text.startswith("%s; " % problem) and "{" not in text and "\n" not in text
+        assert "redis_exporter" not in _redis_advice.explain(problem)
+        assert "login_" not in advice.explain(problem) + advice.explain(problem, admin=True)
+
+
+def test_the_account_that_is_meant_is_named(target):
+    problem = _redis.RedisProblem("wrongpass", target(), "login refused")
+    assert "redis_exporter_redis_password, or set redis_exporter_acl_manage" in advice.explain(problem)
+    assert "correct redis_exporter_acl_admin_user" in advice.explain(problem, admin=True)
 
 
 def test_own_files_are_checked_in_pairs(target):

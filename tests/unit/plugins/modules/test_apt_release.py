@@ -12,13 +12,13 @@ import sys
 import threading
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _openpgp
+from ansible_collections.redisops.monitoring.plugins.module_utils._apt import openpgp
 from ansible_collections.redisops.monitoring.plugins.modules import apt_release
 
 KEY = b"\xc6\x33\x04\x00\x00\x00\x01" + bytes(46) + b"\xcd\x03Lab"
 OTHER = b"\xc6\x33\x04\x00\x00\x00\x02" + bytes(46) + b"\xcd\x05Other"
-FINGERPRINT = next(iter(_openpgp.keys(KEY)))
-OTHER_FINGERPRINT = next(iter(_openpgp.keys(OTHER)))
+FINGERPRINT = next(iter(openpgp.keys(KEY)))
+OTHER_FINGERPRINT = next(iter(openpgp.keys(OTHER)))
 
 # One program for all of them; what it knows lies in state.json, what it was asked in log.
 PROGRAM = """#!%s

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _grafana
+from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client
 from ansible_collections.redisops.monitoring.plugins.modules import grafana_access
 
 LAB = Path(__file__).resolve().parents[3] / "lab" / "grafana"
@@ -29,7 +29,7 @@ NEW = "canary-new-5ecr3t"
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(_grafana, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(client, "PAUSES", (0.01, 0.01, 0.01))
 
 
 @pytest.fixture(params=("9.4", "12.4"))

@@ -13,8 +13,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _grafana
-from ansible_collections.redisops.monitoring.plugins.module_utils import _grafana_dashboard as model
+from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client, folders, model
+from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import dashboard as engine
 from ansible_collections.redisops.monitoring.plugins.modules import grafana_dashboard
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "lab" / "grafana"))
@@ -27,7 +27,7 @@ INPUTS = {"DS_PROMETHEUS": "prom"}
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(_grafana, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(client, "PAUSES", (0.01, 0.01, 0.01))
 
 
 @pytest.fixture(params=("9.4", "12.4"))
@@ -348,7 +348,7 @@ def test_two_runs_that_make_a_folder_at_once_make_one(server, dashboard):
         if method == "POST" and path == "/api/folders":
             server.grafana.faults.remove(other_run)
             dashboard_of_other = dict(samples.current("other", "Other"))
-            body = {"uid": grafana_dashboard.Folders.uid_for("", "Redis"), "title": "Redis"}
+            body = {"uid": folders.Folders.uid_for("", "Redis"), "title": "Redis"}
             server.call("POST", "/api/folders", body)
             server.call("POST", "/api/dashboards/db", {"dashboard": dashboard_of_other, "folderUid": body["uid"]})
 
@@ -375,7 +375,7 @@ def test_folders_that_cannot_be_made(server, dashboard):
     assert "folders:create" in dashboard(server, samples.current(), token=viewer, folder="Redis")["msg"]
     assert "empty level" in dashboard(server, samples.current(), folder="A//B")["msg"]
     assert "folder_uid 'a b'" in dashboard(server, samples.current(), folder_uid="a b")["msg"]
-    server.call("POST", "/api/folders", {"uid": grafana_dashboard.Folders.uid_for("", "Redis"), "title": "Renamed"})
+    server.call("POST", "/api/folders", {"uid": folders.Folders.uid_for("", "Redis"), "title": "Renamed"})
     text = dashboard(server, samples.current(), folder="Redis")["msg"]
     assert "now titled 'Renamed'; give folder_uid" in text
 
@@ -482,44 +482,56 @@ def test_a_dashboard_of_somebody_else(server, dashboard):
     assert stored(server)["dashboard"]["title"] == "Redis now"
 
 
-def test_a_save_without_an_edit_is_told_apart(newest, dashboard):
-    options = {"uid": "mine", "inputs": INPUTS, "definition": samples.exported()}
-    dashboard(newest, **options)
-    save_in_the_ui(newest)
-    assert stored(newest)["dashboard"]["schemaVersion"] == 42
-    newest.requests()
-    for on_drift in ("restore", "keep", "fail"):
-        result = dashboard(newest, on_drift=on_drift, **options)
-        assert not result["changed"], result
-        assert result["drift"]["kind"] == "saved_from_ui"
-        assert "saved from the UI by admin" in result["msg"]
-        assert "nothing edited" in result["msg"]
-    assert not newest.writes()
-    changed = dict(options, overrides={"title": "Source changed"})
-    result = dashboard(newest, on_drift="fail", **changed)
-    assert result["changed"]
-    assert "drift" not in result
-    assert stored(newest)["dashboard"]["schemaVersion"] == 21
-
-
-def test_a_save_with_an_edit_is_found(newest, dashboard):
+def test_a_save_in_the_web_pages_is_shown_and_put_back_or_kept(newest, dashboard):
+    """12.4 stores an old dashboard in its own schema then, whether anything was edited or not."""
     options = {"uid": "mine", "inputs": INPUTS, "definition": samples.exported()}
     dashboard(newest, **options)
     dashboard(newest, **dict(options, overrides={"refresh": "1m"}))
     options["overrides"] = {"refresh": "1m"}
-
-    def edit(spec):
-        spec["panels"][0]["fieldConfig"]["defaults"]["thresholds"]["steps"][1]["value"] = 81
-
-    save_in_the_ui(newest, edit)  # carries the message of our version along
+    save_in_the_ui(newest)  # carries the message of our version along
+    assert stored(newest)["dashboard"]["schemaVersion"] == 42
+    newest.requests()
+    for on_drift in ("keep", "fail"):
+        result = dashboard(newest, on_drift=on_drift, **options)
+        assert not result["changed"], result
+        assert (result["drift"]["kind"], result["drift"]["by"], result["drift"]["version"]) == (
+            "saved_from_ui",
+            "admin",
+            3,
+        )
+        text = result["msg"] if on_drift == "fail" else " ".join(map(str, result["warnings"]))
+        assert "saved from the UI by admin at " in text
+        assert "(version 3), which stored it in schema 42" in text
+        assert result.get("failed", False) == (on_drift == "fail")
+    assert not newest.writes()
     result = dashboard(newest, **options)
-    assert result["changed"]
-    assert result["drift"]["kind"] == "edited"
-    place = "panels[Uptime of redis].fieldConfig.defaults.thresholds.steps[1].value"
-    assert result["drift"]["edits"] == [place]
-    assert result["diff"] == {"before": {place: 81}, "after": {}}
+    assert result["changed"] and result["msg"].endswith("; put back")
+    assert "panels[Uptime of redis].type" in result["drift"]["edits"]
+    assert result["diff"]["before"]["schemaVersion"] == 42
     assert stored(newest)["dashboard"]["schemaVersion"] == 21
-    assert not dashboard(newest, **options)["changed"]
+    again = dashboard(newest, **options)
+    assert not again["changed"] and "drift" not in again
+
+
+def test_a_save_in_the_web_pages_and_a_changed_source(newest, dashboard):
+    options = {"uid": "mine", "inputs": INPUTS, "definition": samples.exported()}
+    dashboard(newest, **options)
+    save_in_the_ui(newest)
+    changed = dict(options, overrides={"title": "Source changed"})
+    result = dashboard(newest, on_drift="keep", **changed)
+    assert not result["changed"] and result["drift"]["kind"] == "saved_from_ui"
+    assert dashboard(newest, **changed)["changed"]
+    assert stored(newest)["dashboard"]["title"] == "Source changed"
+
+
+def test_a_save_in_the_present_schema_names_the_edit(newest, dashboard):
+    dashboard(newest, samples.current())
+    save_in_the_ui(newest, lambda spec: spec["panels"][0]["fieldConfig"]["defaults"].update(unit="ms"))
+    result = dashboard(newest, samples.current())
+    assert result["changed"] and result["drift"]["kind"] == "edited"
+    assert "panels[Latency].fieldConfig.defaults.unit" in result["drift"]["edits"]
+    assert "edited by hand by admin at " in result["msg"] and "(version 2): " in result["msg"]
+    assert not dashboard(newest, samples.current())["changed"]
 
 
 def test_a_server_that_migrates_what_it_stores(server, dashboard, monkeypatch):
@@ -591,21 +603,18 @@ def save_as_v2(server, monkeypatch, convertible=True, change=None):
     monkeypatch.setattr(grafana_standin, "k8s_view", view)
 
 
-@pytest.mark.parametrize("edited", [False, True])
-def test_a_save_as_schema_v2(newest, dashboard, monkeypatch, edited):
+def test_a_save_as_schema_v2(newest, dashboard, monkeypatch):
     options = {"uid": "mine", "inputs": INPUTS, "definition": samples.exported(), "folder": "Redis"}
     dashboard(newest, **options)
-    save_as_v2(newest, monkeypatch, change=(lambda spec: spec.update(title="By hand")) if edited else None)
+    save_as_v2(newest, monkeypatch, change=lambda spec: spec.update(title="By hand"))
     result = dashboard(newest, on_drift="keep", **options)
     assert not result["changed"]
-    assert result["drift"]["kind"] == ("edited" if edited else "saved_from_ui")
-    assert result["version"] == 2
-    if edited:
-        assert result["drift"]["edits"] == ["title"]
-        result = dashboard(newest, **options)
-        assert result["changed"] and "edited by hand" in result["msg"]
-        assert stored(newest)["dashboard"]["schemaVersion"] == 21
-        assert not dashboard(newest, **options)["changed"]
+    assert (result["drift"]["kind"], result["version"]) == ("saved_from_ui", 2)
+    assert "title" in result["drift"]["edits"]
+    result = dashboard(newest, **options)
+    assert result["changed"] and "saved from the UI" in result["msg"]
+    assert stored(newest)["dashboard"]["schemaVersion"] == 21
+    assert not dashboard(newest, **options)["changed"]
 
 
 def test_a_save_as_schema_v2_that_cannot_be_converted(newest, dashboard, monkeypatch):
@@ -770,7 +779,7 @@ def test_provisioned_from_a_file(server, dashboard):
 def test_a_folder_that_two_runs_make_at_once(server, dashboard):
     """However this version says that the folder is there: what counts is the folder."""
     for status, title in ((409, "Folder 1"), (412, "Folder 2"), (400, "Folder 3")):
-        uid = grafana_dashboard.Folders.uid_for("", title)
+        uid = folders.Folders.uid_for("", title)
         again = {"answer": (status, {"message": "already there"})}
 
         def first(method, path, uid=uid, title=title):
@@ -857,9 +866,8 @@ def test_library_panels_are_a_warning(newest, dashboard):
 
 
 def test_a_grafana_below_a_sub_path_gets_one_prefix(dashboard):
-    client = _grafana.Client({"url": "https://x/grafana/", "token": "t", "timeout": 1})
-    module = grafana_dashboard.Dashboard.__new__(grafana_dashboard.Dashboard)
-    module.client = client
+    module = engine.Dashboard.__new__(engine.Dashboard)
+    module.client = client.Client({"url": "https://x/grafana/", "token": "t", "timeout": 1})
     assert module.link("/grafana/d/a/b") == "https://x/grafana/d/a/b"
     assert module.link("/d/a/b") == "https://x/grafana/d/a/b"
 
@@ -887,6 +895,7 @@ def test_dashboard_11835(server, dashboard):
     assert not dashboard(server, **options)["changed"]
     if server.flavour == "12.4":
         save_in_the_ui(server, uid="redis-11835")
+        assert not dashboard(server, on_drift="keep", **options)["changed"]
         result = dashboard(server, **options)
-        assert not result["changed"], result
-        assert result["drift"]["kind"] == "saved_from_ui"
+        assert result["changed"] and result["drift"]["kind"] == "saved_from_ui"
+        assert not dashboard(server, **options)["changed"]

@@ -11,7 +11,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _grafana
+from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client
+from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import datasource as engine
 from ansible_collections.redisops.monitoring.plugins.modules import grafana_datasource
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "lab" / "grafana"))
@@ -23,7 +24,7 @@ ONE, TWO = "canary-one-5ecr3t", "canary-two-5ecr3t"
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(_grafana, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(client, "PAUSES", (0.01, 0.01, 0.01))
 
 
 @pytest.fixture(params=("9.4", "12.4"))
@@ -320,7 +321,7 @@ def test_health_fails_with_the_reason(flavour, words, tmp_path, datasource):
 
 
 def test_health_waits_for_a_server_that_is_starting(server, datasource, monkeypatch):
-    monkeypatch.setattr(grafana_datasource.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(engine.time, "sleep", lambda _seconds: None)
     with Backend(answer="<html>starting</html>") as backend:
         timer = threading.Timer(1, setattr, (backend, "good", '{"status": "success", "data": {}}'))
         timer.start()

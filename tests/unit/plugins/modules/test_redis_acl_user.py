@@ -9,7 +9,7 @@ import hashlib
 import json
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _redis
+from ansible_collections.redisops.monitoring.plugins.module_utils import _redis, _redis_acl
 from ansible_collections.redisops.monitoring.plugins.modules import redis_acl_user
 
 PASSWORD = "canary-3xp0rter"
@@ -151,7 +151,7 @@ def test_own_rules_are_idempotent(acl, redis_server, rules):
 
 def test_interrupted_before_saving(acl, redis_server):
     server = redis_server()
-    rights = redis_acl_user.EXPORTER_RULES
+    rights = _redis_acl.EXPORTER_RULES
     with acl.client(server) as client:
         client.call("ACL", "SETUSER", "redis_exporter", "reset", "on", "#" + DIGEST, *rights)
     assert acl(server, check_mode=True)["changed"]
@@ -214,7 +214,7 @@ def test_the_line_for_people_has_no_secret_and_works(acl, redis_server):
         ({"rules": ["nopass"]}, ["rules hold no password"]),
         ({"rules": ["+info +ping"]}, ["one rule an element"]),
         ({"rules": ["+inof"]}, ["+inof", "nothing was changed"]),
-        ({"login_password": "canary-wr0ng"}, ["WRONGPASS", "redis_exporter_acl_admin_password"]),
+        ({"login_password": "canary-wr0ng"}, ["WRONGPASS", "correct login_user or login_password"]),
         ({"login_port": 1}, ["connection refused"]),
         ({"ca_certs": "/nowhere/ca.crt"}, ["/nowhere does not exist"]),
     ],
@@ -234,7 +234,7 @@ def test_admin_without_the_right_to_manage_users(acl, redis_server):
     with acl.client(server) as client:
         client.call("ACL", "SETUSER", "weak", "on", ">canary-weak", "+ping", "+info")
     result = acl(server, login_user="weak", login_password="canary-weak")
-    assert result["failed"] and "+acl|getuser" in result["msg"] and "redis_exporter_acl_admin_user" in result["msg"]
+    assert result["failed"] and "+acl|getuser" in result["msg"] and "name another one in login_user" in result["msg"]
 
 
 @pytest.mark.parametrize(
@@ -245,4 +245,4 @@ def test_admin_without_the_right_to_manage_users(acl, redis_server):
     ],
 )
 def test_replies_of_redis_6_and_7(reply, keys):
-    assert redis_acl_user.from_redis(reply) == redis_acl_user.from_rules(["~a*", "-@all", "+info"], DIGEST)
+    assert _redis_acl.from_redis(reply) == _redis_acl.from_rules(["~a*", "-@all", "+info"], DIGEST)

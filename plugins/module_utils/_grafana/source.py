@@ -1,0 +1,56 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a dashboard comes from: grafana.com or a mirror of it, a URL, a file, or the task itself. Private."""
+
+from __future__ import annotations
+
+import re
+
+from . import client as grafana
+from . import model
+from .module import refuse_credentials
+
+
+class Source:
+    """Where the dashboard comes from."""
+
+    def __init__(self, module):
+        self.params = module.params
+        for option in ("dashboard_url", "mirror_url"):
+            refuse_credentials(module, option)
+        self.tag = None
+
+    def load(self):
+        """(the document as it came, what to call it in errors)"""
+        params = self.params
+        if params["definition"] is not None:
+            return params["definition"], "definition"
+        if params["path"]:
+            return model.parse(grafana.read_text(params["path"], "path", "utf-8-sig"), params["path"]), params["path"]
+        if params["dashboard_url"]:
+            return self.download(params["dashboard_url"], params["dashboard_url"])
+        number, revision = params["gnet_id"], params["revision"]
+        self.tag = "gnet:%d:%d" % (number, revision)
+        base = params["mirror_url"].rstrip("/")
+        url = "%s/api/dashboards/%d/revisions/%d/download" % (base, number, revision)
+        return self.download(url, "revision %d of dashboard %d at %s" % (revision, number, base))
+
+    def download(self, url, origin):
+        def exchange():
+            return grafana.fetch(
+                "GET", url, self.params["timeout"], ca_path=self.params["source_ca_path"], follow_redirects="safe"
+            )
+
+        if not re.match(r"https?://", url):
+            raise grafana.GrafanaError("%r is not an http or https URL" % url)
+        try:
+            answer = grafana.with_tries(exchange, lambda _answer, trouble: not (trouble and trouble.final))
+        except grafana.Trouble as exc:
+            cure = "" if self.params["dashboard_url"] else ". Without internet use mirror_url or path"
+            raise grafana.GrafanaError("%s cannot be loaded: %s%s" % (origin, exc, cure)) from exc
+        if answer.status == 404:
+            raise grafana.GrafanaError("there is no %s (status 404)" % origin)
+        if answer.status != 200:
+            raise grafana.GrafanaError("%s cannot be loaded: status %d" % (origin, answer.status))
+        return model.parse(answer.text, origin), origin
