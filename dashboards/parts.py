@@ -11,6 +11,7 @@ that rule's default, so that a graph turns red where an alert would fire.
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 
 import yaml
@@ -48,13 +49,13 @@ NODE = "{{cluster}} {{node}}"
 CLUSTER = "{{cluster}} {{environment}}"
 
 GREEN, YELLOW, ORANGE, RED, GREY = "green", "yellow", "orange", "red", "#808080"
-THRESHOLDS = yaml.safe_load((ROLE / "vars" / "main" / "rules.yml").read_text())["__prometheus_alert_threshold_table"]
+THRESHOLDS = runpy.run_path(str(ROOT / "plugins/plugin_utils/_settings/_alerts.py"))["THRESHOLDS"]
 RUNBOOKS = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())["prometheus_runbook_base_url"]
 
 
 def limit(name: str) -> float:
     """The default of a threshold of the alert rules."""
-    return THRESHOLDS[name]["default"]
+    return THRESHOLDS[name][0]
 
 
 # Queries

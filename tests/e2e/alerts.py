@@ -19,6 +19,7 @@ import argparse
 import json
 import math
 import re
+import runpy
 import sys
 import threading
 import time
@@ -32,7 +33,7 @@ from faults import FAULTS, Fault
 from lab_site import ROOT, Site, SiteError
 
 RESULTS = ROOT / "build/alerts"
-FOR = yaml.safe_load((ROOT / "roles/prometheus/vars/main/rules.yml").read_text())["__prometheus_alert_for_table"]
+FOR = runpy.run_path(str(ROOT / "plugins/plugin_utils/_settings/_alerts.py"))["ALERTS"]
 PROMETHEUS = yaml.safe_load((ROOT / "roles/prometheus/defaults/main.yml").read_text())
 ALERTMANAGER = yaml.safe_load((ROOT / "roles/alertmanager/defaults/main.yml").read_text())
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -6,81 +6,61 @@
     render_rules.py build/rules
     render_rules.py build/rules -e '{"prometheus_alert_thresholds": {"memory_high_percent": 75}}' -e @mine.yml
 
-Ansible does the templating, so the files are those that the role installs. promtool checks them where there is one.
+The settings are read, checked and rendered as the role does it, so the files are those that the role installs. promtool
+checks them where there is one.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import promtool
+from ansible import context
+from ansible.module_utils.common.collections import ImmutableDict
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible.utils.vars import load_extra_vars
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLE = ROOT / "roles" / "prometheus"
-MARKER = "# Managed by redisops.monitoring\n"
+sys.path.insert(0, str(ROOT / "build" / "collections"))
 
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import (
+    _ansible,
+    _core,
+    _templates,
+    prometheus,
+)
 
-def play(bundle: Path) -> list[dict]:
-    """Templates every rule file of the role into one JSON file: a single task is quick."""
-    files = ", ".join(f"'{path.stem}': lookup('ansible.builtin.template', '{path}')" for path in templates())
-    return [
-        {
-            "hosts": "localhost",
-            "connection": "local",
-            "gather_facts": False,
-            "vars_files": [
-                str(path) for path in (ROLE / "defaults" / "main.yml", ROLE / "vars" / "main" / "rules.yml")
-            ],
-            "tasks": [
-                {
-                    "name": "Render",
-                    "ansible.builtin.copy": {
-                        "content": "{{ {'problem': __prometheus_rules_problem} if __prometheus_rules_problem else "
-                        "{'files': {" + files + "}} }}",
-                        "dest": str(bundle),
-                        "mode": "0600",
-                    },
-                },
-            ],
-        }
-    ]
+MARKER = f"# {_core.MARKER}\n"
 
 
 def templates() -> list[Path]:
-    return sorted((ROLE / "templates" / "rules").glob("*.yml.j2"))
+    return sorted((ROOT / "roles" / "prometheus" / "templates" / "rules").glob("*.yml.j2"))
+
+
+def extra_variables(given: list[str], loader: DataLoader) -> dict:
+    load_extra_vars.extra_vars = None  # it remembers those of a first call
+    context.CLIARGS = ImmutableDict(extra_vars=[trust_as_template(one) for one in given])
+    return load_extra_vars(loader)
 
 
 def render(out: Path, extra_vars: list[str] | None = None) -> str:
     """Fills out with the rule files; returns what is wrong with the settings, or an empty string."""
-    with tempfile.TemporaryDirectory() as scratch:
-        playbook, bundle = Path(scratch) / "render.yml", Path(scratch) / "rules.json"
-        playbook.write_text(json.dumps(play(bundle)))
-        command = ["ansible-playbook", "-i", "localhost,", str(playbook)]
-        for value in extra_vars or []:
-            command += ["-e", value]
-        environment = {
-            **os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable, "ANSIBLE_LOCALHOST_WARNING": "false",
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        }  # fmt: skip
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
-        if done.returncode:
-            return done.stdout + done.stderr
-        rendered = json.loads(bundle.read_text())
-    if "problem" in rendered:
-        return rendered["problem"]
+    loader = DataLoader()
+    raw = {**_ansible.defaults_of("prometheus", loader), **extra_variables(extra_vars or [], loader)}
+    settings, faults = _core.read("prometheus", _ansible.Variables(raw, Templar(loader, variables=raw)))
+    problems = [line for name in faults for line in faults[name]] + prometheus.rule_pack_problems(settings)
+    if problems:
+        return "; ".join(problems)
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.yml"):
         if MARKER in old.read_text():
             old.unlink()
-    for name, text in rendered["files"].items():
-        (out / name).write_text(text)
+    for name in prometheus.rule_templates():
+        (out / Path(name).stem).write_text(_templates.render(name, prometheus.rule_values(settings)))
     return ""
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings._alerts import ALERTS, THRESHOLDS
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tools")]
@@ -245,8 +246,7 @@ def test_an_alert_leads_to_its_page():
     """The link on a row of the table of alerts, for every alert there is."""
     text = json.dumps(BOARDS["redis-cluster"])
     assert "${runbook_url:raw}/${__value.raw}.md" in text
-    alerts = yaml.safe_load((PROMETHEUS / "vars" / "main" / "rules.yml").read_text())["__prometheus_alert_for_table"]
-    assert [name for name in alerts if not (PAGES / f"{name}.md").is_file()] == []
+    assert [name for name in ALERTS if not (PAGES / f"{name}.md").is_file()] == []
 
 
 def test_alerts_lead_to_the_dashboard():
@@ -261,16 +261,12 @@ def test_alerts_lead_to_the_dashboard():
 
 
 def test_thresholds_are_those_of_the_alerts():
-    table = yaml.safe_load((PROMETHEUS / "vars" / "main" / "rules.yml").read_text())[
-        "__prometheus_alert_threshold_table"
-    ]
-
     def steps(uid, title):
         panel = next(panel for panel in panels.panels(BOARDS[uid]) if panel["title"] == title)
         return [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]]
 
     def limits(*names):
-        return [table[name]["default"] for name in names]
+        return [THRESHOLDS[name][0] for name in names]
 
     memory = limits("memory_high_percent", "memory_critical_percent")
     assert steps("redis-cluster", "Memory used, of maxmemory") == memory

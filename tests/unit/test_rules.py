@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings._alerts import ALERTS, THRESHOLDS
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "tests" / "rules"
@@ -27,14 +28,10 @@ sys.path[:0] = [str(RULES), str(ROOT / "tests" / "tools")]
 import promtests
 import promtool
 import render_rules
-from test_role_alertmanager import defaults, play, show
 
 TOOL = promtool.find()
 needs_promtool = pytest.mark.skipif(TOOL is None, reason="no promtool: run tests/tools/promtool.py once")
 
-TABLES = yaml.safe_load((ROLE / "vars" / "main" / "rules.yml").read_text())
-THRESHOLDS = TABLES["__prometheus_alert_threshold_table"]
-ALERTS = TABLES["__prometheus_alert_for_table"]
 FILES = sorted(path.stem for path in promtests.CASES.glob("*.yml"))
 CASES = {stem: promtests.cases(promtests.CASES / f"{stem}.yml") for stem in FILES}
 SPECS = {alert: spec for specs in CASES.values() for alert, spec in specs.items()}
@@ -127,7 +124,7 @@ def test_every_file_has_the_marker_and_no_leftovers_of_the_template(render):
     for path in paths:
         text = path.read_text()
         assert text.startswith("# Managed by redisops.monitoring\n")
-        assert not re.search(r"\[\[|\]\]|\[%|%\]|__prometheus", text), path.name
+        assert not re.search(r"\[\[|\]\]|\[%|%\]", text), path.name
 
 
 @pytest.mark.parametrize("name", ALERTS)
@@ -215,17 +212,17 @@ def test_thresholds_are_documented():
     specs = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
     options = specs["prometheus_alert_thresholds"]["options"]
     assert sorted(options) == sorted(THRESHOLDS)
-    for name, limits in THRESHOLDS.items():
+    for name, (default, least, most) in THRESHOLDS.items():
         option = options[name]
         assert option["type"] == "float"
-        assert option["default"] == limits["default"], name
+        assert option["default"] == default, name
         said = " ".join([option["description"]] if isinstance(option["description"], str) else option["description"])
-        assert f"From {limits['min']} to {limits['max']}." in said, name
+        assert f"From {least} to {most}." in said, name
 
 
 def test_defaults_are_in_range():
-    for name, limits in THRESHOLDS.items():
-        assert limits["min"] <= limits["default"] <= limits["max"], name
+    for name, (default, least, most) in THRESHOLDS.items():
+        assert least <= default <= most, name
 
 
 @pytest.mark.parametrize(
@@ -263,20 +260,6 @@ def test_wrong_settings_end_with_one_line(settings, problem, tmp_path):
     (tmp_path / "old.yml").write_text(render_rules.MARKER)
     assert render_rules.render(tmp_path, [json.dumps(settings)]) == problem
     assert (tmp_path / "old.yml").exists(), "files were touched although the settings are wrong"
-
-
-def test_wrong_rule_files_of_users_end_with_one_line(tmp_path):
-    cases = {
-        "/x/mine.yml": "prometheus_rule_files is /x/mine.yml, not a list",
-        ("/x/mine.txt",): "prometheus_rule_files has /x/mine.txt: the name of a rule file ends in .yml or .yaml",
-        ("/x/mine.yml", "/y/mine.yml"): "prometheus_rule_files has two files named mine.yml: rename one",
-        ("/x/backups.yml",): "prometheus_rule_files has /x/backups.yml, whose name is that of a file of the rule pack",
-        ("/x/mine.yml", "/y/yours.yaml"): "",
-    }
-    tasks = [show("[{{ __prometheus_problem }}]", prometheus_rule_files=files) for files in cases]
-    shown = play(tmp_path, "prometheus", tasks, {**defaults("prometheus"), "__prometheus_targets": []})
-    for said, says in zip(shown, cases.values()):
-        assert said[1:-1].startswith(says) and bool(said[1:-1]) == bool(says), said
 
 
 @needs_promtool

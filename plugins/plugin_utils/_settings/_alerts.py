@@ -1,0 +1,135 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The numbers of the rule pack. Users override them with prometheus_alert_thresholds and prometheus_alert_for."""
+
+from __future__ import annotations
+
+# Every threshold: its default, and the least and the most that it may be.
+THRESHOLDS = {
+    "exporter_scrape_seconds": (5, 0.1, 60),
+    "restarted_seconds": (300, 60, 3600),
+    "cluster_min_masters": (3, 1, 1000),
+    "replication_lag_seconds": (10, 1, 3600),
+    "full_resyncs_per_hour": (2, 0, 1000),
+    "replicas_per_master": (0, 0, 100),
+    "memory_high_percent": (80, 1, 100),
+    "memory_critical_percent": (95, 1, 100),
+    "host_memory_percent": (85, 1, 100),
+    "evicted_keys": (0, 0, 1000000000),
+    "out_of_memory_errors": (0, 0, 1000000000),
+    "fragmentation_ratio": (1.5, 1, 100),
+    "swapping_ratio": (0.9, 0.1, 1),
+    "fragmentation_floor_bytes": (100000000, 0, 1000000000000),
+    "connections_percent": (80, 1, 100),
+    "rejected_connections": (0, 0, 1000000000),
+    "connection_spike_factor": (2, 1.1, 1000),
+    "connection_drop_factor": (0.5, 0.01, 0.99),
+    "connection_floor": (20, 0, 1000000),
+    "auth_failures": (3, 0, 1000000000),
+    "rdb_age_hours": (24, 1, 8760),
+    "slow_commands": (10, 0, 1000000000),
+    "command_latency_ms": (5, 0.01, 60000),
+    "command_rate_floor": (10, 0, 1000000000),
+    "main_thread_percent": (90, 1, 100),
+    "hit_ratio_percent": (70, 0, 100),
+    "hit_ratio_floor": (10, 0, 1000000000),
+    "cert_notice_days": (30, 1, 3650),
+    "cert_soon_days": (14, 1, 3650),
+    "cert_critical_days": (3, 1, 3650),
+    "cert_file_days": (14, 1, 3650),
+    "endpoint_cert_days": (14, 1, 3650),
+    "cert_reload_hours": (1, 0, 8760),
+    "textfile_age_hours": (3, 1, 8760),
+    "grafana_datasource_errors": (5, 0, 1000000000),
+    "snapshot_age_hours": (26, 1, 8760),
+    "filesystem_free_percent": (10, 0.1, 99),
+    "host_memory_free_percent": (10, 0.1, 99),
+    "clock_skew_seconds": (2, 0.1, 3600),
+    "cpu_credits": (20, 0, 1000000),
+    "burst_balance_percent": (20, 0, 100),
+}
+
+# Every alert of the pack and how long its condition has to hold. The keys are the names that prometheus_rules_disabled
+# and prometheus_alert_for take.
+ALERTS = {
+    # Availability
+    "RedisInstanceDown": "1m",
+    "RedisTargetDown": "2m",
+    "RedisTargetsAbsent": "5m",
+    "RedisTargetsMissing": "5m",
+    "RedisExporterPartialScrape": "5m",
+    "RedisExporterSlowScrape": "10m",
+    "RedisRestarted": "0s",
+    "RedisLoadingTooLong": "5m",
+    # Cluster
+    "RedisClusterStateFail": "1m",
+    "RedisClusterSlotsUnassigned": "1m",
+    "RedisClusterSlotsFail": "1m",
+    "RedisClusterSlotsPFail": "2m",
+    "RedisClusterTopologyDisagreement": "10m",
+    "RedisClusterTooFewMasters": "2m",
+    "RedisClusterEpochChanged": "0s",
+    # Replication
+    "RedisReplicationLinkDown": "2m",
+    "RedisReplicationLag": "2m",
+    "RedisFullResyncs": "1m",
+    "RedisMasterWithoutReplica": "15m",
+    # Memory
+    "RedisMaxmemoryUnset": "10m",
+    "RedisMemoryHigh": "5m",
+    "RedisMemoryCritical": "2m",
+    "RedisHostMemoryHigh": "5m",
+    "RedisEvictingKeys": "2m",
+    "RedisOutOfMemoryErrors": "0s",
+    "RedisFragmentationHigh": "15m",
+    "RedisSwapping": "15m",
+    # Clients
+    "RedisConnectionsNearLimit": "5m",
+    "RedisRejectedConnections": "0s",
+    "RedisConnectionSpike": "5m",
+    "RedisConnectionDrop": "5m",
+    "RedisAuthFailures": "0s",
+    # Persistence
+    "RedisRdbSaveFailing": "5m",
+    "RedisAofWriteFailing": "1m",
+    "RedisAofRewriteFailing": "5m",
+    "RedisRdbStale": "15m",
+    # Performance
+    "RedisSlowCommands": "0s",
+    "RedisCommandLatencyHigh": "10m",
+    "RedisMainThreadSaturated": "10m",
+    "RedisHitRatioLow": "30m",
+    # Certificates
+    "RedisTlsProbeFailing": "2m",
+    "RedisTlsCertExpiring": "10m",
+    "RedisTlsCertExpiringSoon": "10m",
+    "RedisTlsCertExpiringCritical": "10m",
+    "RedisTlsCertFileExpiring": "10m",
+    "RedisTlsCertRenewedNotLoaded": "30m",
+    "EndpointTlsCertExpiring": "10m",
+    # The monitoring itself
+    "Watchdog": "0s",
+    "PrometheusConfigReloadFailed": "5m",
+    "PrometheusRuleFailures": "5m",
+    "PrometheusNotConnectedToAlertmanager": "5m",
+    "AlertmanagerConfigReloadFailed": "5m",
+    "AlertmanagerNotificationsFailing": "1m",
+    "MonitoringTargetDown": "5m",
+    "EndpointProbeFailing": "5m",
+    "GrafanaDown": "5m",
+    "GrafanaDatasourceErrors": "5m",
+    "TextfileMetricsStale": "15m",
+    # Backups
+    "EbsSnapshotStale": "15m",
+    "EbsSnapshotFailed": "15m",
+    "EbsSnapshotUnencrypted": "15m",
+    "EbsSnapshotMetricAbsent": "2h",
+    # Hosts
+    "HostFilesystemFull": "15m",
+    "HostMemoryLow": "5m",
+    "HostClockSkew": "5m",
+    "Ec2CpuCreditsLow": "15m",
+    "Ec2StatusCheckFailed": "5m",
+    "EbsBurstBalanceLow": "15m",
+}

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible's variables as the plain Python values that the settings are read from."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping
+
+from ansible.errors import AnsibleError
+
+from ...module_utils._text import one_line
+from . import _core
+
+
+def plain(value):
+    """The value without Ansible's own types: tagged, encrypted and unsafe strings become str."""
+    if value is None or type(value) in (str, bool, int, float):
+        return value
+    if isinstance(value, Mapping):
+        return {plain(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(one) for one in value]
+    if isinstance(value, bytes):
+        return value.decode()
+    for kind in (bool, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return str.__str__(value) if isinstance(value, str) else str(value)
+
+
+class Variables(Mapping):
+    """A host's variables, templated when they are asked for."""
+
+    def __init__(self, raw, templar):
+        self.raw, self.templar, self.found = raw, templar, {}
+
+    def __getitem__(self, name):
+        if name not in self.found:
+            value = self.raw[name]
+            try:
+                self.found[name] = plain(self.templar.template(value))
+            except (AnsibleError, ValueError, TypeError) as err:
+                raise _core.Unreadable(one_line(getattr(err, "message", None) or err)) from err
+        return self.found[name]
+
+    def __iter__(self):
+        return iter(self.raw)
+
+    def __len__(self):
+        return len(self.raw)
+
+    def __contains__(self, name):
+        return name in self.raw
+
+
+def defaults_of(role, loader):
+    path = str(_core.ROLES / role / "defaults" / "main.yml")
+    if not os.path.exists(path):
+        return {}
+    trusted = {}
+    if "trusted_as_template" in inspect.signature(loader.load_from_file).parameters:  # ansible-core 2.19
+        trusted["trusted_as_template"] = True
+    return loader.load_from_file(path, **trusted) or {}
+
+
+def context(roles, task_vars, templar, loader, name=None):
+    """The variables with the defaults of the roles, and the host: that of the task, or another one of the inventory."""
+    raw = task_vars
+    if name is not None:
+        raw = {**task_vars["hostvars"].raw_get(name), "hostvars": task_vars["hostvars"]}
+    if not all(option in raw for role in roles for option in _core.options_of(role)):
+        defaults = {}
+        for role in roles:
+            defaults.update(defaults_of(role, loader))
+        raw = {**defaults, **raw}
+    if raw is not task_vars:
+        templar = templar.copy_with_new_env(available_variables=raw)
+    variables = Variables(raw, templar)
+    facts = plain(raw.get("ansible_facts") or {})
+    directory = str(task_vars.get("playbook_dir", ""))
+    return variables, _core.Host(
+        name=str(raw["inventory_hostname"]),
+        addresses=[*facts.get("all_ipv4_addresses", []), *facts.get("all_ipv6_addresses", [])],
+        default_address=facts.get("default_ipv4", {}).get("address", ""),
+        architecture=facts.get("architecture", ""),
+        variables=variables,
+        groups=plain(raw.get("groups") or {}),
+        group_names=plain(raw.get("group_names") or []),
+        hostvars=raw["hostvars"],
+        search=[os.path.join(directory, "files"), directory] if directory else [],
+        check_mode=bool(raw.get("ansible_check_mode")),
+    )

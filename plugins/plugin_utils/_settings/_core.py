@@ -1,0 +1,493 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads a role's settings as its argument spec says, and holds the checks that several roles share.
+
+Nothing here knows Ansible. Each role has a file beside this one with problems(), service() and connection().
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from ...filter.bcrypt_hash import bcrypt, bcrypt_hash
+from ...module_utils._text import duration_seconds, is_duration
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+MARKER = "Managed by redisops.monitoring"
+
+# Which roles the playbook of a part runs, and on which group. The tags of a role are its part and its name.
+PARTS = {
+    "exporters": ("redis", ["redis_exporter", "node_exporter"]),
+    "security_groups": ("", ["security_groups"]),  # once, on the controller
+    "monitoring": ("monitoring", ["alertmanager", "blackbox_exporter", "node_exporter", "prometheus", "grafana"]),
+}
+
+ARCHITECTURES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "arm64": "arm64",
+    "armv7l": "armv7",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+}
+
+
+# ------------------------------------------------------------------------------------------------------------ hosts
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the settings are judged against. Without facts `addresses` and `architecture` are empty."""
+
+    name: str
+    addresses: list[str] = field(default_factory=list)
+    default_address: str = ""
+    architecture: str = ""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, list[str]] = field(default_factory=dict)
+    group_names: list[str] = field(default_factory=list)
+    hostvars: Mapping[str, Any] = field(default_factory=dict)
+    search: list[str] = field(default_factory=list)  # directories on the controller for files with a relative path
+    check_mode: bool = False
+
+    @property
+    def known(self) -> bool:
+        return bool(self.addresses)
+
+    @property
+    def private_address(self) -> str:
+        """The address of the inventory that this host has, else that of its default route."""
+        for name in ("private_ip_address", "ansible_host"):
+            if self.variables.get(name) in self.addresses:
+                return self.variables[name]
+        return self.default_address
+
+    def file(self, path: str) -> Path:
+        """A file on the controller that a setting names."""
+        wanted = Path(path).expanduser()
+        return next((found for found in (Path(one, wanted) for one in self.search) if found.exists()), wanted)
+
+
+def address_of(variables: Mapping[str, Any], name: str) -> str:
+    """Where other hosts reach the host with these variables."""
+    return variables.get("private_ip_address") or variables.get("ansible_host") or name
+
+
+# --------------------------------------------------------------------------------------------------------- settings
+
+
+class Unreadable(KeyError):
+    """A variable that cannot be templated. A KeyError, so that `get` gives the default."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def module_of(role: str) -> Any:
+    """The file beside this one that knows the settings of a role."""
+    return importlib.import_module(f"{__package__}.{role}")
+
+
+@lru_cache(maxsize=None)
+def options_of(role: str) -> dict[str, dict[str, Any]]:
+    text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(text, Loader=loader)["argument_specs"]["main"]["options"]  # noqa: S506  # a safe one
+
+
+def read(role: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Every setting of a role by its full name, and for those that cannot be used what is wrong with them."""
+    own_checks = getattr(module_of(role), "OWN_CHECKS", ())
+    settings, faults = {}, {}
+    for name, option in options_of(role).items():
+        wrong: list[str] = []
+        try:
+            value = variables[name] if name in variables else None  # noqa: SIM401  # get would hide an Unreadable
+        except Unreadable as err:
+            value = None
+            wrong.append(f"{name} cannot be read: {err}")
+        if value is None and option.get("required") and not wrong:
+            wrong.append(f"{name} is not set")
+        if value is not None:
+            value = typed(value, option, name, wrong, nested=name not in own_checks)
+        if value is None or wrong:
+            value = _default(option)
+        settings[name] = value
+        if wrong:
+            faults[name] = wrong
+    return settings, faults
+
+
+def judge(role: str, variables: Mapping[str, Any], host: Host) -> tuple[dict[str, Any], list[str]]:
+    """A role's settings, and everything that is wrong with them for a host, each problem one line without a secret."""
+    settings, faults = read(role, variables)
+    found = [line for wrong in faults.values() for line in wrong]
+    for line in module_of(role).problems(settings, host):  # a setting that cannot be used was replaced by its default
+        if not any(re.search(rf"\b{name}\b", line) for name in faults):
+            found.append(line)
+    return settings, list(dict.fromkeys(found))
+
+
+def selected(parts: list[str], groups: Mapping[str, list[str]], run: set[str], skip: set[str]) -> dict[str, list[str]]:
+    """The roles of each host in the playbooks of these parts, of those that --tags and --skip-tags leave."""
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        group, roles = PARTS[part]
+        for role in roles:
+            tags = {part, role}
+            if (tags & run or run & {"all", "tagged"} or not run) and not tags & skip and "tagged" not in skip:
+                for host in groups.get(group, []) if group else ["localhost"]:
+                    found.setdefault(host, [])
+                    found[host] += [role] if role not in found[host] else []
+    return found
+
+
+def _default(option: dict[str, Any]) -> Any:
+    default = option.get("default")
+    if default is None or (isinstance(default, str) and "{{" in default):
+        return {"str": "", "path": "", "list": [], "dict": {}}.get(option["type"])
+    return default
+
+
+def typed(
+    value: Any, option: dict[str, Any], name: str, wrong: list[str], nested: bool = True, hide: bool = False
+) -> Any:
+    """The value with the type of its argument spec. What does not fit goes to `wrong` and stays as it is."""
+    kind = option.get("type", "str")
+    hide = hide or bool(option.get("no_log"))
+    found = _converted(value, kind)
+    if found is None:
+        shown = "" if hide else f" {value},"
+        wrong.append(f"{name} is{shown} not {_KINDS[kind]}")
+        return value
+    if "choices" in option and kind != "list" and found not in option["choices"]:
+        wrong.append(f"{name} is {found}: choose one of {', '.join(map(str, option['choices']))}")
+    if not nested:
+        return found
+    if kind == "list":
+        element = {**option, "type": option.get("elements", "raw"), "no_log": hide}
+        element.pop("default", None)
+        return [typed(one, element, f"{name}[{index}]", wrong, hide=hide) for index, one in enumerate(found)]
+    if kind == "dict" and option.get("options"):
+        return _typed_keys(found, option["options"], name, wrong, hide)
+    return found
+
+
+def _typed_keys(
+    found: dict[str, Any], options: dict[str, dict[str, Any]], name: str, wrong: list[str], hide: bool
+) -> dict[str, Any]:
+    wrong += [f"{name} has no key {key}: it takes {', '.join(options)}" for key in found if key not in options]
+    wrong += [
+        f"{name}.{key} is not set"
+        for key, option in options.items()
+        if option.get("required") and found.get(key) is None
+    ]
+    return {
+        key: typed(one, options[key], f"{name}.{key}", wrong, hide=hide) if key in options and one is not None else one
+        for key, one in found.items()
+    }
+
+
+_KINDS = {
+    "str": "a text",
+    "path": "a path",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a mapping",
+}
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def _converted(value: Any, kind: str) -> Any:
+    """None for what cannot be converted."""
+    if kind in ("str", "path"):
+        return None if isinstance(value, (list, dict)) else str(value)
+    if kind == "bool":
+        return _BOOLEANS.get(str(value).lower())
+    if kind in ("int", "float"):
+        return _number(value, whole=kind == "int")
+    if kind == "list":
+        return value if isinstance(value, list) else None
+    if kind == "dict":
+        if isinstance(value, str) and value.startswith("{"):  # -e name='{"a": 1}'
+            try:
+                return json.loads(value)
+            except ValueError:
+                return None
+        return value if isinstance(value, dict) else None
+    return value
+
+
+def _number(value: Any, whole: bool) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    if isinstance(value, int) or re.fullmatch(r"\s*[-+]?[0-9]+\s*", str(value)):
+        return int(value)
+    if whole:
+        return int(number) if number.is_integer() else None
+    return number
+
+
+# ------------------------------------------------------------------------------------------------ checks of many roles
+
+
+def is_version(text: str) -> bool:
+    return bool(re.match(r"[0-9]+\.[0-9]+\.[0-9]+([-+].*)?$", text))
+
+
+def release_problems(s: dict[str, Any], host: Host, role: str, title: str, example: str) -> list[str]:
+    found = []
+    version = s[f"{role}_version"]
+    if not is_version(version):
+        found.append(f"{role}_version is {version}: give three numbers such as {example}, without a v")
+    if host.architecture and host.architecture not in ARCHITECTURES:
+        found.append(f"there is no release of {title} for the processor {host.architecture}")
+    return found
+
+
+def belong_together(s: dict[str, Any], pairs: list[tuple[str, str]]) -> list[str]:
+    return [f"{a} and {b} belong together: give both or none" for a, b in pairs if bool(s[a]) != bool(s[b])]
+
+
+def durations(s: dict[str, Any], names: list[str], example: str = "30s") -> list[str]:
+    return [f"{n} is {s[n]}, which is not a duration such as {example}" for n in names if not is_duration(s[n])]
+
+
+def longer(one: str, other: str) -> bool:
+    """Whether a duration is longer than another; what is no duration is told elsewhere."""
+    try:
+        return duration_seconds(one) > duration_seconds(other)
+    except ValueError:
+        return False
+
+
+def flags_problems(s: dict[str, Any], role: str, own: list[str]) -> list[str]:
+    return [f"{role}_flags sets {name}, which belongs to the role" for name in s[f"{role}_flags"] if name in own]
+
+
+def credential_names(s: dict[str, Any], role: str, taken: list[str]) -> list[str]:
+    """What is wrong with the names in <role>_credentials and <role>_credential_files."""
+    found = []
+    secrets, files = s[f"{role}_credentials"], s[f"{role}_credential_files"]
+    for name in [*secrets, *files]:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", str(name)):
+            found.append(f"a credential is named {name}: use letters, digits, and _ . -")
+        elif name in taken or (name in secrets and name in files):
+            found.append(f"a credential is named {name}, which is taken: choose another name")
+    return found
+
+
+SECRET_KEYS = "password|credentials|bearer_token|secret_key|client_secret|token|secrets"  # noqa: S105  # names
+
+
+def secrets_in_files(
+    s: dict[str, Any], role: str, names: list[str], keys: str = SECRET_KEYS, hint: str = ""
+) -> list[str]:
+    """Settings that are written into a file as they are, and so may not hold secrets."""
+    found = []
+    for name in names:
+        text = json.dumps(s[name])
+        key = re.search(f'"({keys})": ', text)
+        if key:
+            found.append(
+                f"{name} has the key {key[1]}, which would put a secret into a file that everybody on the host can"
+                f" read: put it into {role}_credentials and name {given(role)}/<name> with the key that ends in _file"
+            )
+        elif re.search('://[^/"@]*:[^/"@]+@', text):
+            found.append(f"{name} has a URL with a password, in a file that everybody on the host can read{hint}")
+    return found
+
+
+# ------------------------------------------------------------------------------------------------ services
+
+
+def given(role: str) -> str:
+    """Where the service finds what LoadCredential= hands over."""
+    return f"/run/credentials/{role}.service"
+
+
+def bracket(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def arguments(flags: dict[str, Any]) -> list[str]:
+    """A command line: True is --x, False is --no-x, None leaves the flag out, anything else is --x=value."""
+    valued = [f"--{name}={value}" for name, value in flags.items() if value is not None and not isinstance(value, bool)]
+    return [
+        *valued,
+        *[f"--{name}" for name, value in flags.items() if value is True],
+        *[f"--no-{name}" for name, value in flags.items() if value is False],
+    ]
+
+
+def release(s: dict[str, Any], host: Host, role: str, repository: str, binaries: list[str]) -> dict[str, Any]:
+    """What is installed, as module release_binary takes it."""
+    version, src = s[f"{role}_version"], s[f"{role}_archive"]
+    base = f"{s['monitoring_mirror_url'].rstrip('/')}/{repository}/releases/download/v{version}"
+    archive = f"{repository.rpartition('/')[2]}-{version}.linux-{ARCHITECTURES.get(host.architecture, '')}.tar.gz"
+    return {
+        "name": role,
+        "root": f"/opt/{role}",
+        "version": version,
+        "binaries": binaries,
+        "url": "" if src else f"{base}/{archive}",
+        "src": src,
+        "checksum": s[f"{role}_checksum"] or f"{str(Path(src).parent) if src else base}/sha256sums.txt",
+    }
+
+
+@dataclass(frozen=True)
+class Web:
+    """Where a service listens and how it is asked, by settings that are named alike in several roles."""
+
+    s: Mapping[str, Any]
+    host: Host
+    role: str
+    ca_file: str = ""  # that its own certificate is verified with
+    prefix: str = ""  # path of its pages
+
+    def setting(self, name: str) -> Any:
+        return self.s.get(f"{self.role}_{name}", "")
+
+    @property
+    def listen(self) -> str:
+        return self.setting("listen_address") or self.host.private_address
+
+    @property
+    def listens_at(self) -> str:
+        return f"{bracket(self.listen)}:{self.setting('port')}"
+
+    @property
+    def loopback(self) -> bool:
+        return bool(re.match(r"127\.|::1$|localhost$", self.listen))
+
+    @property
+    def address(self) -> str:
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.listen, self.listen)  # noqa: S104  # it is compared
+
+    @property
+    def target(self) -> str:
+        return f"{bracket(self.address)}:{self.setting('port')}"
+
+    @property
+    def tls(self) -> bool:
+        return bool(self.setting("web_tls_cert_file"))
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls else "http"
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.target}{self.prefix}"
+
+    @property
+    def users(self) -> dict[str, str]:
+        return self.setting("web_users") or {}
+
+    @property
+    def user(self) -> str:
+        """The one that the role itself asks as."""
+        return next(iter(self.users), "")
+
+    @property
+    def config_needed(self) -> bool:
+        return self.tls or bool(self.users)
+
+    def problems(self, danger: str) -> list[str]:
+        """danger: what everybody who reaches it could do."""
+        found = []
+        variable = f"{self.role}_listen_address"
+        if self.host.known and not self.listen:
+            found.append(f"no private address was found on this host: set {variable}")
+        elif (
+            self.host.known and not self.loopback and self.listen not in ("0.0.0.0", "::", *self.host.addresses)  # noqa: S104
+        ):
+            has = ", ".join(self.host.addresses)
+            found.append(f"{variable} is {self.listen}, which is not an address of this host: it has {has}")
+        elif not self.loopback and not self.setting("web_insecure") and not (self.tls and self.users):
+            missing = [] if self.tls else [f"{self.role}_web_tls_cert_file and {self.role}_web_tls_key_file"]
+            missing += [] if self.users else [f"{self.role}_web_users"]
+            found.append(
+                f"{variable} is {self.listen or 'the private address'}, so everybody who reaches it could {danger}:"
+                f" set {' and '.join(missing)}, or accept it with {self.role}_web_insecure"
+            )
+        return found + self.user_problems()
+
+    def user_problems(self) -> list[str]:
+        """What bcrypt cannot hash."""
+        found = []
+        if self.users and bcrypt is None:
+            found.append(f"{self.role}_web_users takes the Python package bcrypt on the controller: pip install bcrypt")
+        for name, password in self.users.items():
+            if not isinstance(password, str) or not password:
+                found.append(f"{self.role}_web_users: the password of {name} is empty or not a text: put it in quotes")
+            elif len(password.encode()) > 72 or "\0" in password:
+                found.append(f"{self.role}_web_users: bcrypt takes at most 72 bytes, the password of {name} is longer")
+        return found
+
+    @property
+    def certificate(self) -> dict[str, str]:
+        """What module checked_config has to find in order."""
+        return {
+            "what": f"{self.role}_web_tls",
+            "cert": self.setting("web_tls_cert_file"),
+            "key": self.setting("web_tls_key_file"),
+            "name": self.setting("web_tls_server_name") or self.address,
+        }
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What templates read of it; web.yml.j2 of role _service is the web configuration."""
+        return {
+            "web_tls": self.tls,
+            "web_scheme": self.scheme,
+            "web_target": self.target,
+            "web_prefix": self.prefix,
+            "web_ca_file": self.ca_file,
+            "web_user": self.user,
+            "web_users": {name: bcrypt_hash(text, f"{self.host.name} {name}") for name, text in self.users.items()},
+        }
+
+    @property
+    def connection(self) -> dict[str, str]:
+        return {
+            "url": self.url,
+            "url_username": self.user,
+            "url_password": self.users.get(self.user, ""),
+            "ca_path": self.ca_file,
+            "tls_server_name": self.setting("web_tls_server_name"),
+        }
+
+    def asked(self, ready: str, metrics: bool = True) -> dict[str, Any]:
+        """How module checked_config asks the service what it runs."""
+        how = {
+            "ready_url": f"{self.url}{ready}",
+            "version": self.setting("version"),
+            "start_timeout": self.setting("start_timeout"),
+            **{name: value for name, value in self.connection.items() if value and name != "url"},
+        }
+        if metrics:
+            how.update(metrics_url=f"{self.url}/metrics", metrics_prefix=self.role)
+        return how
+
+
+def url_path(url: str) -> str:
+    return urlsplit(url).path

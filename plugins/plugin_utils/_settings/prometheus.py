@@ -1,0 +1,299 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings of the role prometheus."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ...module_utils._text import is_duration
+from .. import _scrape_targets
+from . import _core
+from ._alerts import ALERTS, THRESHOLDS
+
+OWN_CHECKS = ("prometheus_alert_thresholds", "prometheus_alert_for", "prometheus_rules_disabled")
+OWN_FLAGS = ["config.file", "storage.tsdb.path", "web.listen-address", "web.config.file"]
+OWN_CREDENTIALS = [
+    "web.yml", "web_password", "exporter_password", "web.crt", "web.key", "web_ca.crt", "exporter_ca.crt",
+    "exporter.crt", "exporter.key",
+]  # fmt: skip
+GIVEN = _core.given("prometheus")
+
+
+def problems(s: dict, host: _core.Host) -> list[str]:
+    found = _core.release_problems(s, host, "prometheus", "Prometheus", "3.5.3")
+    found += web(s, host).problems("read everything")
+    found += _core.belong_together(
+        s,
+        [
+            ("prometheus_web_tls_cert_file", "prometheus_web_tls_key_file"),
+            ("prometheus_exporter_cert_file", "prometheus_exporter_key_file"),
+            ("prometheus_exporter_username", "prometheus_exporter_password"),
+        ],
+    )
+    intervals = ["prometheus_scrape_interval", "prometheus_evaluation_interval", "prometheus_exporter_scrape_timeout"]
+    found += _core.durations(s, [*intervals, "prometheus_retention_time"])
+    timeout, interval = s["prometheus_exporter_scrape_timeout"], s["prometheus_scrape_interval"]
+    if _core.longer(timeout, interval):
+        found.append(
+            f"prometheus_exporter_scrape_timeout is {timeout}, longer than prometheus_scrape_interval, which is"
+            f" {interval}"
+        )
+    found += _core.secrets_in_files(
+        s,
+        "prometheus",
+        ["prometheus_scrape_configs", "prometheus_remote_write", "prometheus_alertmanagers"],
+        hint=": put it into prometheus_credentials and use basic_auth.password_file",
+    )
+    found += _core.credential_names(s, "prometheus", OWN_CREDENTIALS)
+    found += user_rules_problems(s, host)
+    found += _core.flags_problems(s, "prometheus", OWN_FLAGS)
+    if s["prometheus_discovery"] == "ec2_sd" and not ec2_region(s):
+        found.append("prometheus_discovery is ec2_sd: set prometheus_ec2_sd.region")
+    try:
+        targets(s, host)
+    except ValueError as err:
+        found.append(f"scrape_targets: {err}")
+    if s["prometheus_rule_pack"]:
+        found += rule_pack_problems(s)
+    return found
+
+
+def rule_pack_problems(s: dict) -> list[str]:
+    """What is wrong with the settings of the rule pack."""
+    found = [
+        f"prometheus_alert_thresholds: there is no threshold {name}"
+        for name in s["prometheus_alert_thresholds"]
+        if name not in THRESHOLDS
+    ]
+    values = thresholds(s)
+    for name, (_default, least, most) in THRESHOLDS.items():
+        value = values[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            found.append(f"prometheus_alert_thresholds.{name} is {value}, not a number")
+        elif not least <= value <= most:
+            found.append(f"prometheus_alert_thresholds.{name} is {value}, must be from {least} to {most}")
+    if not found:
+        found = [
+            f"prometheus_alert_thresholds.{low} is {values[low]}, must be below {high}, which is {values[high]}"
+            for low, high in (
+                ("memory_high_percent", "memory_critical_percent"),
+                ("cert_critical_days", "cert_soon_days"),
+                ("cert_soon_days", "cert_notice_days"),
+            )
+            if values[low] >= values[high]
+        ]
+    for name, duration in s["prometheus_alert_for"].items():
+        if name not in ALERTS:
+            found.append(f"prometheus_alert_for: there is no alert {name}")
+        elif not is_duration(duration):
+            found.append(f"prometheus_alert_for.{name} is {duration}, not a duration such as 5m")
+    unknown = [name for name in s["prometheus_rules_disabled"] if name not in ALERTS]
+    return found + [f"prometheus_rules_disabled: there is no alert {name}" for name in unknown]
+
+
+def thresholds(s: dict) -> dict:
+    return {**{name: row[0] for name, row in THRESHOLDS.items()}, **s["prometheus_alert_thresholds"]}
+
+
+def rule_values(s: dict) -> dict:
+    """What the templates of the rule pack read."""
+    return {**s, "alert_for": {**ALERTS, **s["prometheus_alert_for"]}, "thresholds": thresholds(s)}
+
+
+def user_rules_problems(s: dict, host: _core.Host) -> list[str]:
+    found = []
+    pack = {Path(name).name[:-3] for name in rule_templates()} if s["prometheus_rule_pack"] else set()
+    names = [Path(path).name for path in s["prometheus_rule_files"]]
+    for path, name in zip(s["prometheus_rule_files"], names):
+        if not re.search(r"\.ya?ml$", path):
+            found.append(f"prometheus_rule_files has {path}: the name of a rule file ends in .yml or .yaml")
+        elif name in pack:
+            found.append(f"prometheus_rule_files has {path}, whose name is that of a file of the rule pack: rename it")
+        elif names.count(name) > 1:
+            found.append(f"prometheus_rule_files has two files named {name}: rename one")
+        elif not host.file(path).is_file():
+            found.append(f"prometheus_rule_files has {path}, which is not a file on the controller")
+    return found
+
+
+def web(s: dict, host: _core.Host) -> _core.Web:
+    return _core.Web(
+        s,
+        host,
+        "prometheus",
+        ca_file=s["prometheus_web_tls_ca_file"] or s["prometheus_exporter_ca_file"],
+        prefix=(s["prometheus_flags"].get("web.route-prefix") or _core.url_path(s["prometheus_external_url"])).rstrip(
+            "/"
+        ),
+    )
+
+
+def connection(s: dict, host: _core.Host) -> dict:
+    return web(s, host).connection
+
+
+def ec2_region(s: dict) -> str:
+    return s["prometheus_ec2_sd"].get("region") or s["monitoring_aws_region"]
+
+
+def targets(s: dict, host: _core.Host) -> tuple[list[dict], list[str]]:
+    """The targets of file_sd, and why hosts were left out that have no address."""
+    if s["prometheus_discovery"] != "file_sd":
+        return [], []
+    groups, dummy, left_out = _scrape_targets.scrape_targets(
+        host.groups.get(s["prometheus_redis_group"], []),
+        host.hostvars,
+        port=s["prometheus_exporter_port"],
+        labels=s["prometheus_target_labels"],
+        tag_labels=s["prometheus_tag_labels"],
+        min_targets=s["prometheus_min_targets"],
+    )
+    return groups, left_out
+
+
+def rule_templates() -> list[str]:
+    directory = _core.ROLES / "prometheus" / "templates" / "rules"
+    return [f"prometheus/rules/{path.name}" for path in sorted(directory.glob("*.yml.j2"))]
+
+
+def rule_files(s: dict, host: _core.Host) -> list[dict]:
+    """The files of the pack, and those of the user with our marker added."""
+    found = [{"path": name[11:-3], "template": name} for name in rule_templates() if s["prometheus_rule_pack"]]
+    for path in map(host.file, s["prometheus_rule_files"]):
+        text = path.read_text(encoding="utf-8").rstrip()
+        found.append({"path": f"rules/{path.name}", "content": f"{text}\n# {_core.MARKER}\n"})
+    return found
+
+
+def service(s: dict, host: _core.Host) -> dict:
+    site = web(s, host)
+    release = _core.release(s, host, "prometheus", "prometheus/prometheus", ["prometheus", "promtool"])
+    program, promtool = (f"{release['root']}/current/{name}" for name in release["binaries"])
+    found, left_out = targets(s, host)
+    secrets = {
+        **({"web_password": site.users[site.user]} if site.user else {}),
+        **({"exporter_password": s["prometheus_exporter_password"]} if s["prometheus_exporter_username"] else {}),
+        **s["prometheus_credentials"],
+    }
+    secret_files = [{"path": f"credentials/{name}", "content": content} for name, content in secrets.items()]
+    if site.config_needed:
+        secret_files.insert(0, {"path": "credentials/web.yml", "template": "_service/web.yml.j2"})
+    credential_files = {
+        "web.crt": s["prometheus_web_tls_cert_file"],
+        "web.key": s["prometheus_web_tls_key_file"],
+        "web_ca.crt": site.ca_file if site.tls else "",
+        "exporter_ca.crt": s["prometheus_exporter_ca_file"] if s["prometheus_exporter_scheme"] == "https" else "",
+        "exporter.crt": s["prometheus_exporter_cert_file"],
+        "exporter.key": s["prometheus_exporter_key_file"],
+        **s["prometheus_credential_files"],
+    }
+    own_flags = {
+        "config.file": "/etc/prometheus/prometheus.yml",
+        "storage.tsdb.path": "/var/lib/prometheus",
+        "storage.tsdb.retention.time": s["prometheus_retention_time"],
+        "storage.tsdb.retention.size": s["prometheus_retention_size"],
+        "web.listen-address": site.listens_at,
+        "web.config.file": "${CREDENTIALS_DIRECTORY}/web.yml" if site.config_needed else "",
+        "web.external-url": s["prometheus_external_url"],
+    }
+    flags = {**{name: value for name, value in own_flags.items() if value}, **s["prometheus_flags"]}
+    arguments = _core.arguments(flags)
+    files = [
+        {"path": "prometheus.yml", "template": "prometheus/prometheus.yml.j2"},
+        {"path": "/etc/systemd/system/prometheus.service", "template": "_service/service.j2"},
+        *rule_files(s, host),
+    ]
+    if s["prometheus_discovery"] == "file_sd":
+        files.append({"path": "targets/redis-cluster.yml", "template": "prometheus/targets.yml.j2", "watched": True})
+    return {
+        **release,
+        "unit": "prometheus.service",
+        "warnings": [f"scrape_targets leaves out a host: {reason}" for reason in left_out],
+        "config": {
+            "path": "/etc/prometheus",
+            "files": files,
+            "secrets": secret_files,
+            "prune": ["rules", "targets"],
+            "purge": ["credentials"],
+            "certificates": certificates(s, site),
+            "checks": [
+                [program, *arguments, "--version"],
+                [promtool, "check", "config", "{dir}/prometheus.yml"],
+                *([[promtool, "check", "web-config", "{credentials}/web.yml"]] if site.config_needed else []),
+            ],
+            "unit": "prometheus.service",
+            "inputs": [program],
+            "service": site.asked("/-/ready"),
+        },
+        "values": {
+            **rule_values(s),
+            "given": GIVEN,
+            **site.values,
+            "host_name": host.name,
+            "external_labels": {name: str(value) for name, value in s["prometheus_external_labels"].items()},
+            "targets": found,
+            "ec2_sd": ec2_sd(s),
+            "ec2_labels": ec2_labels(s),
+            "service": {
+                "role": "prometheus",
+                "description": "Prometheus",
+                "documentation": "https://prometheus.io/docs/",
+                "program": program,
+                "arguments": arguments,
+                "lines": [
+                    "# It writes its newest samples to disk when it ends.",
+                    "TimeoutStopSec=120",
+                    "# Or what the host allows. Programs of older Go cannot raise it themselves inside this sandbox.",
+                    "LimitNOFILE=524288",
+                ],
+                "state": "prometheus",
+                "credentials": {
+                    **{Path(file["path"]).name: f"/etc/prometheus/{file['path']}" for file in secret_files},
+                    **{name: path for name, path in credential_files.items() if path},
+                },
+                "environment": s["prometheus_environment"],
+                "sandbox": {"RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX"},
+            },
+        },
+    }
+
+
+def certificates(s: dict, site: _core.Web) -> list[dict]:
+    found = [site.certificate] if site.tls else []
+    for name in ("prometheus_web_tls_ca_file", "prometheus_exporter_ca_file"):
+        if s[name]:
+            found.append({"what": name, "ca": s[name]})
+    if s["prometheus_exporter_cert_file"]:
+        cert, key = s["prometheus_exporter_cert_file"], s["prometheus_exporter_key_file"]
+        found.append({"what": "prometheus_exporter", "cert": cert, "key": key})
+    return found
+
+
+def ec2_sd(s: dict) -> dict:
+    """Discovery by the EC2 API."""
+    return {
+        "refresh_interval": "60s",
+        "filters": [
+            {"name": "instance-state-name", "values": ["running"]},
+            {"name": "tag:Role", "values": ["redis"]},
+        ],
+        **{key: value for key, value in s["prometheus_ec2_sd"].items() if value is not None},
+        "region": ec2_region(s),
+        "port": s["prometheus_exporter_port"],
+    }
+
+
+def ec2_labels(s: dict) -> dict:
+    """The labels of scrape_targets, each with the label of the discovery that it comes from."""
+    return {
+        "instance_id": "__meta_ec2_instance_id",
+        "availability_zone": "__meta_ec2_availability_zone",
+        "instance_type": "__meta_ec2_instance_type",
+        **{
+            label: "__meta_ec2_tag_" + re.sub("[^a-zA-Z0-9_]", "_", tag)
+            for label, tag in s["prometheus_tag_labels"].items()
+        },
+    }

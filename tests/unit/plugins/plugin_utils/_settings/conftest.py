@@ -1,0 +1,62 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts, and the settings of a role with some of them changed."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core
+
+
+@pytest.fixture
+def host():
+    """host(name=..., ...) -> a host whose facts are known and whose groups have two Redis nodes."""
+
+    def make(**changed):
+        given = {
+            "name": "monitoring-1",
+            "addresses": ["10.0.0.5", "fd00::5"],
+            "default_address": "10.0.0.5",
+            "architecture": "x86_64",
+            "variables": {},
+            "groups": {"redis": ["redis-1", "redis-2"], "monitoring": ["monitoring-1"]},
+            "group_names": ["monitoring"],
+            "hostvars": {
+                "monitoring-1": {"ansible_host": "10.0.0.5"},
+                "redis-1": {"ansible_host": "10.0.1.1"},
+                "redis-2": {"ansible_host": "10.0.1.2"},
+            },
+        }
+        return _core.Host(**{**given, **changed})
+
+    return make
+
+
+def defaults(role):
+    path = _core.ROLES / role / "defaults" / "main.yml"
+    return yaml.safe_load(path.read_text()) if path.exists() else {}
+
+
+@pytest.fixture
+def judge(host):
+    """judge(role, changed, host) -> the problems of the role's defaults with these variables changed."""
+
+    def run(role, changed=None, on=None):
+        return _core.judge(role, {**defaults(role), **(changed or {})}, on or host())[1]
+
+    return run
+
+
+@pytest.fixture
+def service(host):
+    """service(role, changed, host) -> what the role's service() says; the settings have to be right."""
+
+    def run(role, changed=None, on=None):
+        on = on or host()
+        settings, problems = _core.judge(role, {**defaults(role), **(changed or {})}, on)
+        assert problems == []
+        return _core.module_of(role).service(settings, on)
+
+    return run

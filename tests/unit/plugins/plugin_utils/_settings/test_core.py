@@ -1,0 +1,186 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core
+
+OPTIONS = {
+    "demo_name": {"type": "str", "default": "a"},
+    "demo_port": {"type": "int", "default": 1},
+    "demo_ratio": {"type": "float", "default": 0.5},
+    "demo_insecure": {"type": "bool", "default": False},
+    "demo_mode": {"type": "str", "choices": ["a", "b"], "default": "a"},
+    "demo_password": {"type": "str", "required": True, "no_log": True},
+    "demo_users": {"type": "dict", "default": {}, "no_log": True},
+    "demo_names": {"type": "list", "elements": "str", "default": []},
+    "demo_receivers": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "port": {"type": "int"},
+            "token": {"type": "int", "no_log": True},
+        },
+    },
+    "demo_region": {"type": "str", "default": "{{ monitoring_aws_region }}"},
+}
+GOOD = {"demo_password": "secret"}
+
+
+class Variables(dict):
+    def __getitem__(self, name):
+        value = super().__getitem__(name)
+        if value == "{{ broken }}":
+            raise _core.Unreadable("'broken' is undefined")
+        return value
+
+
+@pytest.fixture
+def demo(monkeypatch):
+    """The role demo: its only problem of its own is a name that begins with x."""
+    role = types.SimpleNamespace(
+        problems=lambda s, host: ["demo_name begins with x"] * 2 if s["demo_name"].startswith("x") else []
+    )
+    monkeypatch.setattr(_core, "options_of", lambda dummy: OPTIONS)
+    monkeypatch.setattr(_core, "module_of", lambda dummy: role)
+    return role
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "found"),
+    [
+        ("demo_name", 3.5, "3.5"),
+        ("demo_name", None, "a"),
+        ("demo_port", "9090", 9090),
+        ("demo_port", 9090.0, 9090),
+        ("demo_ratio", 70, 70),
+        ("demo_ratio", "0.7", 0.7),
+        ("demo_insecure", "false", False),
+        ("demo_insecure", "yes", True),
+        ("demo_insecure", 1, True),
+        ("demo_users", '{"admin": "pw"}', {"admin": "pw"}),
+        ("demo_names", [1, "b"], ["1", "b"]),
+        ("demo_receivers", [{"name": 1, "port": "2"}], [{"name": "1", "port": 2}]),
+        ("demo_receivers", [{"name": "a", "port": None}], [{"name": "a", "port": None}]),
+    ],
+)
+def test_values_have_the_type_of_the_argument_spec(demo, name, given, found):
+    settings, problems = _core.judge("demo", Variables(GOOD, **{name: given}), _core.Host("h"))
+    assert problems == []
+    assert settings[name] == found
+    assert type(settings[name]) is type(found)
+
+
+def test_what_is_not_given_has_its_default(demo):
+    settings, problems = _core.judge("demo", Variables(GOOD), _core.Host("h"))
+    assert problems == []
+    assert settings["demo_port"] == 1 and settings["demo_region"] == ""
+    assert set(settings) == set(OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "problem"),
+    [
+        ("demo_name", ["a"], "demo_name is ['a'], not a text"),
+        ("demo_port", "abc", "demo_port is abc, not a whole number"),
+        ("demo_port", True, "demo_port is True, not a whole number"),
+        ("demo_port", 1.5, "demo_port is 1.5, not a whole number"),
+        ("demo_ratio", "ten", "demo_ratio is ten, not a number"),
+        ("demo_insecure", "perhaps", "demo_insecure is perhaps, not true or false"),
+        ("demo_mode", "c", "demo_mode is c: choose one of a, b"),
+        ("demo_users", "canary", "demo_users is not a mapping"),
+        ("demo_users", "{canary", "demo_users is not a mapping"),
+        ("demo_names", "a,b", "demo_names is a,b, not a list"),
+        ("demo_names", [["a"]], "demo_names[0] is ['a'], not a text"),
+        ("demo_receivers", [{}], "demo_receivers[0].name is not set"),
+        ("demo_receivers", [{"name": "a", "prot": 1}], "demo_receivers[0] has no key prot: it takes name, port, token"),
+        ("demo_receivers", [{"name": "a", "token": "canary"}], "demo_receivers[0].token is not a whole number"),
+        ("demo_password", None, "demo_password is not set"),
+        ("demo_name", "{{ broken }}", "demo_name cannot be read: 'broken' is undefined"),
+        ("demo_name", "xyz", "demo_name begins with x"),
+    ],
+)
+def test_wrong_values_are_one_line_without_a_secret(demo, name, given, problem):
+    assert _core.judge("demo", Variables(GOOD, **{name: given}), _core.Host("h"))[1] == [problem]
+
+
+def test_all_problems_at_once_and_none_that_follows_from_another(demo):
+    demo.problems = lambda s, host: ["demo_port is 1, which is too low", "demo_mode does not suit demo_names"]
+    given = Variables(demo_port="abc", demo_insecure="perhaps")
+    assert _core.judge("demo", given, _core.Host("h"))[1] == [
+        "demo_port is abc, not a whole number",
+        "demo_insecure is perhaps, not true or false",
+        "demo_password is not set",
+        "demo_mode does not suit demo_names",
+    ]
+
+
+def test_a_role_may_judge_the_content_of_an_option_itself(demo):
+    demo.OWN_CHECKS = ("demo_receivers",)
+    settings, problems = _core.judge("demo", Variables(GOOD, demo_receivers=[{"x": "1"}]), _core.Host("h"))
+    assert (problems, settings["demo_receivers"]) == ([], [{"x": "1"}])
+
+
+@pytest.mark.parametrize(
+    ("run", "skip", "found"),
+    [
+        (["all"], [], {"redis-1": ["redis_exporter", "node_exporter"], "both": ["node_exporter", "prometheus"]}),
+        (["exporters"], [], {"redis-1": ["redis_exporter", "node_exporter"], "both": ["node_exporter"]}),
+        (["prometheus", "grafana"], [], {"both": ["prometheus"]}),
+        (["all"], ["exporters", "node_exporter"], {"both": ["prometheus"]}),
+        (["verify"], [], {}),
+        (["tagged"], [], {"redis-1": ["redis_exporter", "node_exporter"], "both": ["node_exporter", "prometheus"]}),
+    ],
+)
+def test_roles_that_the_tags_leave(run, skip, found):
+    groups = {"redis": ["redis-1", "both"], "monitoring": ["both"]}
+    roles = _core.selected(["exporters", "monitoring"], groups, set(run), set(skip))
+    assert {host: set(found) & set(roles.get(host, [])) or set() for host, found in found.items()} == {
+        host: set(names) for host, names in found.items()
+    }
+    assert all(len(names) == len(set(names)) for names in roles.values())
+    assert set(roles) == set(found)
+
+
+def test_parts_are_playbooks():
+    """The table of parts is what the playbooks run, with their groups and tags."""
+    import yaml
+
+    for part, (group, roles) in _core.PARTS.items():
+        plays = yaml.safe_load((_core.ROLES.parent / "playbooks" / f"{part}.yml").read_text())
+        (play,) = [play for play in plays if "roles" in play]
+        assert play["hosts"] == (group or "localhost")
+        assert [(one["role"].rpartition(".")[2], one["tags"]) for one in play["roles"]] == [
+            (role, [part] if role == part else [part, role]) for role in roles
+        ]
+
+
+def test_address_of_a_host(host):
+    assert host().private_address == "10.0.0.5"
+    variables = {"private_ip_address": "fd00::5", "ansible_host": "10.0.0.5"}
+    assert host(variables=variables).private_address == "fd00::5"
+    assert host(variables={"ansible_host": "203.0.113.1"}).private_address == "10.0.0.5"
+    assert _core.Host("h").private_address == "" and not _core.Host("h").known
+    assert _core.address_of(variables, "h") == "fd00::5"
+    assert _core.address_of({"ansible_host": "10.0.0.5"}, "h") == "10.0.0.5"
+    assert _core.address_of({}, "h") == "h"
+
+
+def test_files_of_the_user_are_found_beside_the_playbook(host, tmp_path):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "mine.yml").touch()
+    on = host(search=[str(tmp_path / "files"), str(tmp_path)])
+    assert on.file("mine.yml") == tmp_path / "files" / "mine.yml"
+    assert str(on.file("/x/mine.yml")) == "/x/mine.yml"
+    assert on.file("files/mine.yml") == tmp_path / "files" / "mine.yml"
+
+
+def test_arguments():
+    flags = {"a": 1, "b": True, "c": False, "d": None, "e": "x y"}
+    assert _core.arguments(flags) == ["--a=1", "--e=x y", "--b", "--no-c"]

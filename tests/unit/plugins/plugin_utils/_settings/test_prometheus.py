@@ -1,0 +1,296 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, _templates, prometheus
+
+OPEN = {
+    "prometheus_listen_address": "10.0.0.5",
+    "prometheus_web_tls_cert_file": "/tls/server.crt",
+    "prometheus_web_tls_key_file": "/tls/server.key",
+    "prometheus_web_users": {"admin": "canary-admin", "grafana": "canary-grafana"},
+    "prometheus_exporter_ca_file": "/tls/ca.crt",
+    "prometheus_exporter_username": "prometheus",
+    "prometheus_exporter_password": "canary-exporter",
+}
+
+
+def test_defaults_are_fine(judge):
+    assert judge("prometheus") == []
+    assert judge("prometheus", OPEN) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (
+            {"prometheus_version": "latest"},
+            "prometheus_version is latest: give three numbers such as 3.5.3, without a v",
+        ),
+        ({"prometheus_version": 3.5}, "prometheus_version is 3.5: give three numbers"),
+        (
+            {"prometheus_listen_address": "192.0.2.1"},
+            "prometheus_listen_address is 192.0.2.1, which is not an address of this host: it has 10.0.0.5, fd00::5",
+        ),
+        (
+            {"prometheus_listen_address": "0.0.0.0"},
+            "prometheus_listen_address is 0.0.0.0, so everybody who reaches it could read everything: set"
+            " prometheus_web_tls_cert_file and prometheus_web_tls_key_file and prometheus_web_users,"
+            " or accept it with prometheus_web_insecure",
+        ),
+        (
+            {**OPEN, "prometheus_web_users": {}},
+            "everybody who reaches it could read everything: set prometheus_web_users, or accept",
+        ),
+        (
+            {**OPEN, "prometheus_listen_address": "", "prometheus_web_users": {}},
+            "prometheus_listen_address is 10.0.0.5, so everybody",
+        ),
+        (
+            {"prometheus_web_tls_cert_file": "/a"},
+            "prometheus_web_tls_cert_file and prometheus_web_tls_key_file belong together: give both or none",
+        ),
+        ({"prometheus_exporter_username": "a"}, "prometheus_exporter_username and prometheus_exporter_password belong"),
+        (
+            {"prometheus_exporter_key_file": "/a"},
+            "prometheus_exporter_cert_file and prometheus_exporter_key_file belong",
+        ),
+        ({"prometheus_scrape_interval": "soon"}, "prometheus_scrape_interval is soon, which is not a duration such as"),
+        ({"prometheus_retention_time": 30}, "prometheus_retention_time is 30, which is not a duration"),
+        (
+            {"prometheus_scrape_interval": "15s"},
+            "prometheus_exporter_scrape_timeout is 20s, longer than prometheus_scrape_interval, which is 15s",
+        ),
+        (
+            {"prometheus_scrape_configs": [{"job_name": "x", "basic_auth": {"password": "canary"}}]},
+            "prometheus_scrape_configs has the key password, which would put a secret into a file that everybody on the"
+            " host can read: put it into prometheus_credentials and name /run/credentials/prometheus.service/<name>"
+            " with the key that ends in _file",
+        ),
+        (
+            {"prometheus_remote_write": [{"url": "https://me:canary@example.com"}]},
+            "prometheus_remote_write has a URL with a password, in a file that everybody on the host can read",
+        ),
+        ({"prometheus_credentials": {"a b": "canary"}}, "a credential is named a b: use letters, digits, and _ . -"),
+        ({"prometheus_credential_files": {"web.yml": "/a"}}, "a credential is named web.yml, which is taken"),
+        (
+            {"prometheus_credentials": {"a": "canary"}, "prometheus_credential_files": {"a": "/a"}},
+            "a credential is named a, which is taken: choose another name",
+        ),
+        ({"prometheus_flags": {"config.file": "/x"}}, "prometheus_flags sets config.file, which belongs to the role"),
+        ({"prometheus_discovery": "ec2_sd"}, "prometheus_discovery is ec2_sd: set prometheus_ec2_sd.region"),
+        ({"prometheus_discovery": "dns"}, "prometheus_discovery is dns: choose one of file_sd, ec2_sd"),
+        ({"prometheus_redis_group": "nobody"}, "scrape_targets: no hosts to scrape"),
+        ({"prometheus_min_targets": 3}, "scrape_targets: 2 of 2 hosts can be scraped, fewer than min_targets=3"),
+        ({"prometheus_target_labels": {"1st": "x"}}, "label name '1st'"),
+        ({**OPEN, "prometheus_web_users": {"admin": ""}}, "prometheus_web_users: the password of admin is empty"),
+        ({**OPEN, "prometheus_web_users": {"admin": "c" * 73}}, "bcrypt takes at most 72 bytes, the password of admin"),
+        (
+            {"prometheus_alert_thresholds": {"memory_high_percent": 180}},
+            "prometheus_alert_thresholds.memory_high_percent is 180, must be from 1 to 100",
+        ),
+        ({"prometheus_rules_disabled": "RedisSwapping"}, "prometheus_rules_disabled is RedisSwapping, not a list"),
+        ({"prometheus_rules_disabled": ["RedisFoo"]}, "prometheus_rules_disabled: there is no alert RedisFoo"),
+        ({"prometheus_rule_files": "/x/mine.yml"}, "prometheus_rule_files is /x/mine.yml, not a list"),
+        (
+            {"prometheus_rule_files": ["/x/mine.txt"]},
+            "prometheus_rule_files has /x/mine.txt: the name of a rule file ends in .yml or .yaml",
+        ),
+        (
+            {"prometheus_rule_files": ["/x/backups.yml"]},
+            "prometheus_rule_files has /x/backups.yml, whose name is that of a file of the rule pack: rename it",
+        ),
+        (
+            {"prometheus_rule_files": ["/x/mine.yml"]},
+            "prometheus_rule_files has /x/mine.yml, which is not a file on the controller",
+        ),
+    ],
+)
+def test_problems(judge, changed, says):
+    (problem,) = judge("prometheus", changed)
+    assert says in problem
+    assert "canary" not in problem and "\n" not in problem
+
+
+def test_rule_files_with_one_name(judge):
+    assert judge("prometheus", {"prometheus_rule_files": ["/x/mine.yml", "/y/mine.yml"]}) == [
+        "prometheus_rule_files has two files named mine.yml: rename one"
+    ]
+
+
+def test_two_hosts_with_one_address(judge, host):
+    twins = {"twin-a": {"ansible_host": "10.0.0.1"}, "twin-b": {"ansible_host": "10.0.0.1"}}
+    (problem,) = judge("prometheus", on=host(groups={"redis": list(twins)}, hostvars=twins))
+    assert "twin-a and twin-b both have the address 10.0.0.1:9121" in problem
+
+
+def test_a_processor_without_a_release(judge, host):
+    assert judge("prometheus", on=host(architecture="mips")) == [
+        "there is no release of Prometheus for the processor mips"
+    ]
+
+
+def test_before_the_facts_are_known(judge, host):
+    unknown = host(addresses=[], default_address="", architecture="")
+    assert (
+        judge("prometheus", {"prometheus_listen_address": "192.0.2.1", "prometheus_web_insecure": True}, unknown) == []
+    )
+    assert "so everybody" in judge("prometheus", {"prometheus_listen_address": ""}, unknown)[0]
+
+
+def test_accepted_risks(judge):
+    assert judge("prometheus", {"prometheus_listen_address": "0.0.0.0", "prometheus_web_insecure": "true"}) == []
+    assert len(judge("prometheus", {"prometheus_listen_address": "0.0.0.0", "prometheus_web_insecure": "false"})) == 1
+
+
+def test_a_switched_off_pack_is_not_judged(judge):
+    changed = {"prometheus_rule_pack": False, "prometheus_rules_disabled": ["RedisFoo"]}
+    assert judge("prometheus", changed) == []
+
+
+def rendered(service):
+    values = service["values"]
+    return {
+        file["path"]: file["content"] if "content" in file else _templates.render(file["template"], values)
+        for kind in ("files", "secrets")
+        for file in service["config"][kind]
+    }
+
+
+def test_files_and_secrets(service, tmp_path):
+    (tmp_path / "mine.yml").write_text("groups: []\n\n")
+    said = service("prometheus", {**OPEN, "prometheus_rule_files": [str(tmp_path / "mine.yml")]})
+    files = rendered(said)
+    secrets = {file["path"] for file in said["config"]["secrets"]}
+    assert secrets == {
+        "credentials/web.yml",
+        "credentials/web_password",
+        "credentials/exporter_password",
+    }
+    assert files["credentials/web_password"] == "canary-admin"
+    assert files["credentials/exporter_password"] == "canary-exporter"
+    assert files["rules/mine.yml"] == "groups: []\n# Managed by redisops.monitoring\n"
+    assert sorted(path for path in files if path.startswith("rules/")) == [
+        f"rules/{name}.yml"
+        for name in ("backups", "certificates", "hosts", "mine", "monitoring", "redis_availability", "redis_load")
+    ]
+    for path, text in files.items():
+        assert text.endswith("\n") or path in secrets
+        assert path in secrets or "canary" not in text
+        assert path in secrets - {"credentials/web.yml"} or _core.MARKER in text
+
+    web = yaml.safe_load(files["credentials/web.yml"])
+    assert web["tls_server_config"]["cert_file"] == "/run/credentials/prometheus.service/web.crt"
+    assert sorted(web["basic_auth_users"]) == ["admin", "grafana"]
+    assert all(re.fullmatch(r"\$2b\$10\$.{53}", text) for text in web["basic_auth_users"].values())
+
+    config = yaml.safe_load(files["prometheus.yml"])
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    assert jobs["redis-cluster"]["file_sd_configs"] == [{"files": ["targets/redis-cluster.yml"]}]
+    assert jobs["prometheus"]["static_configs"] == [{"targets": ["10.0.0.5:9090"], "labels": {"node": "monitoring-1"}}]
+    targets = yaml.safe_load(files["targets/redis-cluster.yml"])
+    assert [group["targets"] for group in targets] == [["10.0.1.1:9121"], ["10.0.1.2:9121"]]
+
+
+def test_unit(service):
+    said = service(
+        "prometheus",
+        {
+            **OPEN,
+            "prometheus_flags": {"web.enable-lifecycle": False, "query.max-samples": 5, "log.format": "5% $x"},
+            "prometheus_environment": {"A": "b c%"},
+            "prometheus_credentials": {"remote": "canary"},
+            "prometheus_credential_files": {"ca": "/tls/other.crt"},
+        },
+    )
+    unit = rendered(said)["/etc/systemd/system/prometheus.service"]
+    assert unit.startswith("# Managed by redisops.monitoring (role prometheus).")
+    for line in (
+        "ExecStart=/opt/prometheus/current/prometheus \\",
+        '  "--web.config.file=${CREDENTIALS_DIRECTORY}/web.yml" \\',
+        '  "--web.listen-address=10.0.0.5:9090" \\',
+        '  "--log.format=5%% $$x" \\',
+        '  "--no-web.enable-lifecycle"',
+        "ExecReload=/bin/kill -HUP $MAINPID",
+        'Environment="A=b c%%"',
+        "LoadCredential=remote:/etc/prometheus/credentials/remote",
+        "LoadCredential=ca:/tls/other.crt",
+        "LoadCredential=web_ca.crt:/tls/ca.crt",
+        "StateDirectory=prometheus",
+        "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
+    ):
+        assert line in unit.splitlines(), line
+    assert "canary" not in unit
+    assert said["config"]["checks"][0][1:] == [*said["values"]["service"]["arguments"], "--version"]
+
+
+def test_discovery_by_the_ec2_api(service):
+    said = service(
+        "prometheus",
+        {
+            "prometheus_discovery": "ec2_sd",
+            "prometheus_ec2_sd": {"endpoint": "https://ec2.example"},
+            "monitoring_aws_region": "us-east-1",
+            "prometheus_target_labels": {"team": "storage $1"},
+            "prometheus_tag_labels": {"node": "Name of it"},
+        },
+    )
+    files = rendered(said)
+    assert "targets/redis-cluster.yml" not in files
+    (job, own) = yaml.safe_load(files["prometheus.yml"])["scrape_configs"]
+    assert job["ec2_sd_configs"] == [
+        {
+            "refresh_interval": "60s",
+            "filters": [
+                {"name": "instance-state-name", "values": ["running"]},
+                {"name": "tag:Role", "values": ["redis"]},
+            ],
+            "endpoint": "https://ec2.example",
+            "region": "us-east-1",
+            "port": 9121,
+        }
+    ]
+    assert {"source_labels": ["__meta_ec2_tag_Name_of_it"], "target_label": "node"} in job["relabel_configs"]
+    assert {"target_label": "team", "replacement": "storage $$1"} in job["relabel_configs"]
+
+
+def test_release(service):
+    release = service("prometheus", {"monitoring_mirror_url": "https://mirror.example/"})
+    base = "https://mirror.example/prometheus/prometheus/releases/download/v3.5.3"
+    assert (release["url"], release["checksum"]) == (
+        f"{base}/prometheus-3.5.3.linux-amd64.tar.gz",
+        f"{base}/sha256sums.txt",
+    )
+    release = service("prometheus", {"prometheus_archive": "/srv/prometheus-3.5.3.linux-amd64.tar.gz"})
+    assert (release["url"], release["checksum"]) == ("", "/srv/sha256sums.txt")
+    release = service("prometheus", {"prometheus_checksum": "sha256:0"})
+    assert release["checksum"] == "sha256:0"
+
+
+@pytest.mark.parametrize(
+    ("changed", "url"),
+    [
+        ({}, "http://127.0.0.1:9090"),
+        (OPEN, "https://10.0.0.5:9090"),
+        ({"prometheus_listen_address": "::"}, "http://[::1]:9090"),
+        ({"prometheus_listen_address": "", "prometheus_port": "9091"}, "http://10.0.0.5:9091"),
+        ({"prometheus_external_url": "https://x.example/prometheus/"}, "http://127.0.0.1:9090/prometheus"),
+        (
+            {"prometheus_external_url": "https://x.example/a", "prometheus_flags": {"web.route-prefix": "/"}},
+            "http://127.0.0.1:9090",
+        ),
+    ],
+)
+def test_connection(host, changed, url):
+    from conftest import defaults
+
+    settings, dummy = _core.read("prometheus", {**defaults("prometheus"), **changed})
+    found = prometheus.connection(settings, host())
+    assert found["url"] == url
+    assert found["url_password"] == settings["prometheus_web_users"].get("admin", "")
