@@ -1,7 +1,10 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Just enough of OpenPGP (RFC 4880) to tell which keys a keyring holds. No gpg is needed on the host. Private."""
+"""The keys in a keyring (RFC 4880). Private.
+
+By hand, because hosts have no gpg, and apt takes a key before it checks it and does not say which one it refuses.
+"""
 
 from __future__ import annotations
 
@@ -22,56 +25,52 @@ class NotAKey(Exception):
 
 
 def dearmor(data):
-    """The packets, be they armored or not; several armored blocks after each other are taken as one keyring."""
+    """The packets of a keyring, which may be armored; several armored blocks are one keyring."""
     if b"-----BEGIN PGP PUBLIC KEY BLOCK-----" not in data:
         return data
     try:
-        bodies = [b"".join(match.group("body").split()) for match in ARMOR.finditer(data)]
-        packed = b"".join(base64.b64decode(body, validate=True) for body in bodies)
-    except binascii.Error as exc:
-        raise NotAKey("its armor is damaged") from exc
+        packed = b"".join(base64.b64decode(b"".join(body.split()), validate=True) for body in ARMOR.findall(data))
+    except binascii.Error:
+        packed = b""
     if not packed:
         raise NotAKey("its armor is damaged")
     return packed
 
 
-def packets(data):
-    """(tag, body, the whole packet) of each packet."""
-    at = 0
-    while at < len(data):
-        start, first = at, data[at]
-        if not first & 0x80:
-            raise NotAKey("it is not an OpenPGP key")
-        try:
-            if first & 0x40:  # new format
-                tag, length, at = first & 0x3F, data[at + 1], at + 2
-                if 192 <= length < 224:
-                    length, at = ((length - 192) << 8) + data[at] + 192, at + 1
-                elif length == 255:
-                    length, at = int.from_bytes(data[at : at + 4], "big"), at + 4
-                elif length >= 224:
-                    raise NotAKey("it has a packet of unknown length")
-            else:
-                tag, size = first >> 2 & 0x0F, 1 << (first & 3)
-                if size == 8:
-                    raise NotAKey("it has a packet of unknown length")
-                length, at = int.from_bytes(data[at + 1 : at + 1 + size], "big"), at + 1 + size
-            if at > len(data):
-                raise IndexError
-        except IndexError:
-            raise NotAKey("it is cut off") from None
-        body = data[at : at + length]
-        if len(body) != length:
-            raise NotAKey("it is cut off")
-        at += length
-        yield tag, body, data[start:at]
+def packet(data, at):
+    """(tag, begin of the body, end) of the packet at this place."""
+
+    def number(offset, size):
+        return int.from_bytes(data[at + offset : at + offset + size], "big")
+
+    first = number(0, 1)
+    if not first & 0x80:
+        raise NotAKey("it is not an OpenPGP key")
+    if first & 0x40:  # new format
+        tag, length, header = first & 0x3F, number(1, 1), 2
+        if 192 <= length < 224:
+            length, header = number(1, 2) - (192 << 8) + 192, 3
+        elif length == 255:
+            length, header = number(2, 4), 6
+        known = header != 2 or length < 224
+    else:
+        size = 1 << (first & 3)
+        tag, length, header, known = first >> 2 & 0x0F, number(1, size), 1 + size, size < 8
+    if not known:
+        raise NotAKey("it has a packet of unknown length")
+    if at + header + length > len(data):
+        raise NotAKey("it is cut off")
+    return tag, at + header, at + header + length
 
 
 def keys(data):
-    """Packets by fingerprint of every primary key, with all that belongs to it, in the order of the keyring."""
-    found, current = {}, None
-    for tag, body, whole in packets(dearmor(data)):
+    """The packets of every primary key by its fingerprint, in the order of the keyring."""
+    data = dearmor(data)
+    found, current, at = {}, None, 0
+    while at < len(data):
+        tag, begin, end = packet(data, at)
         if tag == PUBLIC_KEY:
+            body = data[begin:end]
             if body[:1] != b"\x04":
                 raise NotAKey("it is a key of version %d, and only version 4 is known here" % (body or b"\0")[0])
             # A fingerprint of version 4 is defined by SHA-1.
@@ -80,13 +79,8 @@ def keys(data):
             found[current] = b""
         if current is None:
             raise NotAKey("it is not a public key")
-        found[current] += whole
+        found[current] += data[at:end]
+        at = end
     if not found:
         raise NotAKey("it is empty")
     return found
-
-
-def fingerprint(text):
-    """As it is compared: 40 hexadecimal digits, however it was written."""
-    found = re.sub(r"\s", "", text).upper()
-    return found if re.match(r"[0-9A-F]{40}\Z", found) else None

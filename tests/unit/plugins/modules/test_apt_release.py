@@ -12,7 +12,7 @@ import sys
 import threading
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils._apt import openpgp
+from ansible_collections.redisops.monitoring.plugins.module_utils._apt import openpgp, package
 from ansible_collections.redisops.monitoring.plugins.modules import apt_release
 
 KEY = b"\xc6\x33\x04\x00\x00\x00\x01" + bytes(46) + b"\xcd\x03Lab"
@@ -108,8 +108,8 @@ class Host:
 def host(tmp_path, monkeypatch):
     host = Host(tmp_path)
     monkeypatch.setenv("PATH", f"{host.bin}:{os.environ['PATH']}")
-    monkeypatch.setattr(apt_release, "LISTS", str(host.list_file.parent))
-    monkeypatch.setattr(apt_release, "KEYRINGS", str(host.keyring.parent))
+    monkeypatch.setattr(package, "LISTS", str(host.list_file.parent))
+    monkeypatch.setattr(package, "KEYRINGS", str(host.keyring.parent))
     return host
 
 
@@ -276,13 +276,13 @@ def test_lists_that_name_files_of_long_ago_are_brought_up_to_date(run, host, say
 
 def test_another_apt_is_waited_for(run, host, monkeypatch):
     """apt's own waiting covers the lock of dpkg, not that of the lists, which apt-daily takes after a boot."""
-    monkeypatch.setattr(apt_release, "LOCK_PAUSE", 0.01)
+    monkeypatch.setattr(package, "LOCK_PAUSE", 0.01)
     host.state(locked=3)
     assert run()["changed"] and host.state()["locked"] == 0
 
 
 def test_a_lock_that_apt_waited_for_is_not_why_it_failed(run, host, monkeypatch):
-    monkeypatch.setattr(apt_release.time, "sleep", lambda seconds: pytest.fail("waits for nothing"))
+    monkeypatch.setattr(package.time, "sleep", lambda seconds: pytest.fail("waits for nothing"))
     waited = (
         "Waiting for cache lock: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (dpkg)...\n"
     )
@@ -291,7 +291,7 @@ def test_a_lock_that_apt_waited_for_is_not_why_it_failed(run, host, monkeypatch)
 
 
 def test_another_apt_is_not_waited_for_without_end(run, host, monkeypatch):
-    monkeypatch.setattr(apt_release, "LOCK_PAUSE", 0.01)
+    monkeypatch.setattr(package, "LOCK_PAUSE", 0.01)
     host.state(locked=10**6)
     result = run(timeout=1)
     assert "Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)" in result["msg"]
@@ -380,3 +380,9 @@ def test_wrong_package_file(run, host, tmp_path, content, says):
 def test_bad_options(run, host, args, says):
     assert says in run(**args)["msg"]
     assert host.asked() == []
+
+
+def test_fingerprints_may_be_written_in_groups_and_small_letters(run, host):
+    run()
+    groups = " ".join(FINGERPRINT[at : at + 4].lower() for at in range(0, 40, 4))
+    assert not run(fingerprints=[groups])["changed"]

@@ -1,0 +1,266 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One pinned version of a Debian package, from a repository with a pinned key or from a file. Private."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+
+from .._files import write_atomically
+from .._release_source import Http, ReleaseError, check_url, is_url, mask_url
+from .._text import one_line
+from . import openpgp
+
+MAX_KEY = 1 << 20
+LISTS = "/etc/apt/sources.list.d"
+KEYRINGS = "/etc/apt/keyrings"
+FINGERPRINT = re.compile(r"[0-9A-F]{40}\Z")
+LOCKED = re.compile(r"^E: Could not get lock", re.MULTILINE)  # not the "Waiting for cache lock: Could not get lock"
+LOCK_PAUSE = 2  # seconds between two tries, while another program holds a lock of apt
+# What apt says when the lists of the distribution were never loaded, or name files that its servers have no more.
+OLD_LISTS = re.compile(r"Depends: |Unable to locate package|Failed to fetch|has no installation candidate")
+
+
+def read(path):
+    try:
+        with open(path, "rb") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return None
+
+
+def write(path, content):
+    """Readable by everybody, because apt reads keys as a user of its own. None removes the file."""
+    if content is None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    elif content != read(path):
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        write_atomically(path, content, 0o644)
+
+
+class Package:
+    def __init__(self, module):
+        self.module, self.params = module, module.params
+        self.name, self.version, self.deb = (self.params[key] for key in ("name", "version", "deb"))
+        self.list_file = os.path.join(LISTS, self.name + ".sources")
+        self.keyring = os.path.join(KEYRINGS, self.name + ".gpg")
+        self.fingerprints = [re.sub(r"\s", "", text).upper() for text in self.params["fingerprints"]]
+        self.check_options()
+        self.previous, self.held = self.installed()
+
+    def check_options(self):
+        for text, fingerprint in zip(self.params["fingerprints"], self.fingerprints):
+            if not FINGERPRINT.match(fingerprint):
+                raise ReleaseError(f"fingerprints has {text!r}, which is not 40 hexadecimal digits")
+        if self.deb:
+            return
+        check_url("repository", self.params["repository"])
+        masked = mask_url(self.params["repository"])
+        if masked != self.params["repository"]:
+            raise ReleaseError(
+                f"repository is {masked}: everybody on the host could read its user, password or query in the list, "
+                "so take them out; /etc/apt/auth.conf.d is where apt takes them from"
+            )
+        if not self.fingerprints:
+            raise ReleaseError("fingerprints is empty: name the key that signs the repository")
+
+    # -- what is there
+
+    def run(self, *argv):
+        return self.module.run_command(
+            list(argv), environ_update={"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}, check_rc=False
+        )
+
+    def installed(self):
+        """(version, is it held); an empty version when it is not installed, or only half."""
+        rc, out, _err = self.run("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Version}", self.name)
+        status, _sep, version = out.strip().partition("|")
+        return (version if rc == 0 and status[1:2] == "i" else ""), status[:1] == "h"
+
+    def list_content(self):
+        """The repository as deb822, the format that apt 3 wants."""
+        return (
+            "# Managed by redisops.monitoring\n"
+            "Types: deb\n"
+            f"URIs: {self.params['repository'].rstrip('/')}/\n"
+            f"Suites: {self.params['suite']}\n"
+            f"Components: {' '.join(self.params['components'])}\n"
+            f"Signed-By: {self.keyring}\n"
+        ).encode()
+
+    def trusted(self):
+        """Fingerprints in the keyring as it is."""
+        content = read(self.keyring)
+        try:
+            return set(openpgp.keys(content)) if content is not None else set()
+        except openpgp.NotAKey:
+            return {"unreadable"}
+
+    # -- the key
+
+    def fetch_key(self):
+        """The keyring to write: the pinned keys and nothing else."""
+        key = self.params["key"] or self.params["repository"].rstrip("/") + "/gpg.key"
+        if is_url(key):
+            options = {"headers": None, "url_username": None, "url_password": None, "force_basic_auth": False}
+            options.update(client_cert=None, client_key=None, use_proxy=True, validate_certs=True)
+            options.update(ca_path=self.params["ca_path"], timeout=min(self.params["timeout"], 30))
+            check_url("key", key)
+            data = b"".join(Http(options, key).chunks(key, MAX_KEY))
+        else:
+            data = read(key)
+            if data is None:
+                raise ReleaseError(f"there is no file {key} (key)")
+        shown = mask_url(key) if is_url(key) else key
+        try:
+            found = openpgp.keys(data)
+        except openpgp.NotAKey as exc:
+            raise ReleaseError(f"what lies at {shown} is no signing key: {exc}") from exc
+        missing = [one for one in self.fingerprints if one not in found]
+        if missing:
+            raise ReleaseError(
+                f"the key at {shown} has the fingerprint {' and '.join(found)}, not the pinned {' and '.join(missing)}:"
+                " if the key was changed for a good reason, pin the new one"
+            )
+        return b"".join(found[one] for one in self.fingerprints)
+
+    # -- apt
+
+    def apt_get(self, *argv):
+        """apt waits for the lock of dpkg, but not for those of the package lists and of the downloads."""
+        deadline = time.monotonic() + self.params["timeout"]
+        options = ["-q", "-y", "-o", f"DPkg::Lock::Timeout={self.params['timeout']}"]
+        while True:
+            rc, out, err = self.run("apt-get", *options, *argv)
+            if rc == 0 or not LOCKED.search(out + "\n" + err) or time.monotonic() >= deadline:
+                return rc, out, err
+            time.sleep(LOCK_PAUSE)
+
+    @staticmethod
+    def complaint(out, err):
+        """What apt says in one line, the cause before its consequences."""
+        lines = [line.strip() for line in (err + "\n" + out).splitlines()]
+        causes = [line for line in lines if re.search(r"NO_PUBKEY|EXPKEYSIG|is not signed|Depends: ", line)]
+        said = [re.sub(r"^[EW]: *", "", line) for line in causes[:1] + [line for line in lines if line[:3] == "E: "]]
+        return one_line("; ".join(dict.fromkeys(said)), 400) or "no reason given"
+
+    def update(self):
+        """Loads the lists of our repository, and of no other."""
+        only = ["-o", f"Dir::Etc::sourcelist={self.list_file}", "-o", "Dir::Etc::sourceparts=-"]
+        only += ["-o", "APT::Get::List-Cleanup=0", "-o", "APT::Update::Error-Mode=any"]
+        rc, out, err = self.apt_get("update", *only)
+        if rc != 0:
+            raise ReleaseError(f"apt cannot use the repository {self.params['repository']}: {self.complaint(out, err)}")
+        out = self.run("apt-cache", "madison", self.name)[1]
+        offered = [line.split("|")[1].strip() for line in out.splitlines() if line.count("|") == 2]
+        if self.version not in offered:
+            raise ReleaseError(
+                f"{self.params['repository']} has no {self.name} {self.version}, it has "
+                f"{', '.join(offered[:5]) or 'no version of it'}"
+            )
+
+    def install(self):
+        # apt takes a file for the name of a package unless there is a slash in it.
+        what = os.path.abspath(self.deb) if self.deb else f"{self.name}={self.version}"
+        argv = ["install", "--no-install-recommends", "--allow-change-held-packages"]
+        argv += ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+        argv += ["--allow-downgrades"] if self.params["allow_downgrade"] else []
+        rc, out, err = self.apt_get(*argv, what)
+        if rc != 0 and OLD_LISTS.search(out + err):
+            self.apt_get("update")
+            rc, out, err = self.apt_get(*argv, what)
+        if rc != 0:
+            raise ReleaseError(f"apt could not install {self.name} {self.version}: {self.complaint(out, err)}")
+        now = self.installed()[0]
+        if now != self.version:
+            raise ReleaseError(f"apt installed {self.name} {now or 'nothing'} instead of {self.version}")
+
+    def check_deb(self):
+        rc, out, err = self.run("dpkg-deb", "--field", self.deb, "Package", "Version", "Architecture")
+        if not os.path.isfile(self.deb):
+            raise ReleaseError(f"there is no file {self.deb} (deb): put the package there first")
+        fields = dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
+        if rc != 0 or "Package" not in fields:
+            raise ReleaseError(f"{self.deb} is not a Debian package: {one_line(err)}")
+        if (fields["Package"], fields.get("Version")) != (self.name, self.version):
+            raise ReleaseError(
+                f"{self.deb} holds {fields['Package']} {fields.get('Version')}, not {self.name} {self.version}"
+            )
+        here = self.run("dpkg", "--print-architecture")[1].strip()
+        if fields.get("Architecture", "all") not in ("all", here):
+            raise ReleaseError(f"{self.deb} is for {fields['Architecture']}, and this host is {here}")
+
+    # -- making it so
+
+    def present(self):
+        install = self.previous != self.version
+        if install and self.deb:
+            self.check_deb()
+        newer = self.previous and self.run("dpkg", "--compare-versions", self.version, "lt", self.previous)[0] == 0
+        if newer and not self.params["allow_downgrade"]:
+            raise ReleaseError(
+                f"{self.name} {self.previous} is installed, which is newer than {self.version}: a downgrade can make "
+                "its data unreadable, so restore a backup and set allow_downgrade, or ask for the newer version"
+            )
+        new_key = not self.deb and self.trusted() != set(self.fingerprints)
+        new_list = not self.deb and read(self.list_file) != self.list_content()
+        hold = self.params["hold"] != self.held or (install and self.params["hold"])
+        result = {"changed": bool(install or new_key or new_list or hold), "version": self.version}
+        result.update(previous_version=self.previous, installed=install)
+        result["diff"] = self.diff(install or hold, new_key, new_list)
+        if result["changed"] and not self.module.check_mode:
+            before = {path: read(path) for path in (self.keyring, self.list_file)}
+            try:
+                self.apply(install, new_key, hold)
+            except ReleaseError as exc:
+                for path, content in before.items():
+                    write(path, content)
+                kept = f"; {self.name} {self.previous} stays" if self.previous else "; nothing was changed"
+                raise ReleaseError(f"{exc}{kept if self.installed()[0] == self.previous else ''}") from exc
+        return result
+
+    def apply(self, install, new_key, hold):
+        if not self.deb:
+            if install or new_key:  # also anew for every version, because keys are prolonged
+                write(self.keyring, self.fetch_key())
+            write(self.list_file, self.list_content())
+            if install:
+                self.update()
+        if install:
+            self.install()
+        if hold:
+            verb = "hold" if self.params["hold"] else "unhold"
+            rc, out, err = self.run("apt-mark", verb, self.name)
+            if rc != 0:
+                raise ReleaseError(f"apt-mark {verb} {self.name} failed: {one_line(err or out)}")
+
+    def diff(self, hold, new_key, new_list):
+        before = [f"{self.name} {self.previous}" if self.previous else f"no {self.name}"]
+        after = [f"{self.name} {self.version}"]
+        if hold:
+            before.append("held" if self.held else "not held")
+            after.append("held" if self.params["hold"] else "not held")
+        if new_key:
+            before += [f"{self.keyring}: {one}" for one in sorted(self.trusted())]
+            after += [f"{self.keyring}: {one}" for one in self.fingerprints]
+        if new_list:
+            before += (read(self.list_file) or b"").decode("utf-8", "replace").splitlines()
+            after += self.list_content().decode().splitlines()
+        return {"before": "\n".join(before) + "\n", "after": "\n".join(after) + "\n"}
+
+
+def run(module):
+    if not module.get_bin_path("apt-get"):
+        module.fail_json(
+            msg="this host has no apt-get: only Debian, Ubuntu and their like can install packages this way"
+        )
+    try:
+        result = Package(module).present()
+    except ReleaseError as exc:
+        module.fail_json(msg=f"{module.params['name']}: {exc}")
+    module.exit_json(**result)
