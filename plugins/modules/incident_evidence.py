@@ -11,26 +11,16 @@ short_description: Evidence of an incident from one host
 version_added: 1.0.0
 description:
   - Returns files of evidence for a post-mortem. These are extracts of the journal, the state of the services and of the
-    host, what Redis tells of itself, ranges of metrics, and alerts.
+    host, what Redis reports of itself, ranges of metrics, and alerts.
   - Every file has at most 256 KiB, the newest of it. Known secrets, the contents of the files that systemd hands over
     to the services, and whatever looks like a secret are masked.
-  - Of slow commands it tells the name and the duration. Their arguments, names of keys and values never leave Redis.
+  - Of slow commands it returns the name and the duration. Their arguments, names of keys and values never leave Redis.
   - M(redisops.monitoring.incident_archive) makes one archive of it.
 author: redisops.monitoring contributors (@redisops)
+extends_documentation_fragment: redisops.monitoring._attributes.read_only
 attributes:
-  check_mode:
-    support: full
-    description: Reads only.
-  diff_mode:
-    support: none
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Never changes anything.
   platform:
-    support: full
-    platforms: posix
-    description: Any host with Python and systemd.
+    details: Any host with Python and systemd.
 options:
   since:
     description: Begin of the incident, as a time such as V(2027-01-30T22:00:00Z), or as a duration before O(until).
@@ -153,138 +143,29 @@ files:
   type: dict
   returned: always
 problems:
-  description: What could not be had, one line each.
+  description: What could not be collected, one line each.
   type: list
   elements: str
   returned: always
 window:
-  description: The time that was looked at, RV(ignore:since) and RV(ignore:until).
+  description: The time that the evidence covers, RV(ignore:since) and RV(ignore:until).
   type: dict
   returned: always
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.redisops.monitoring.plugins.module_utils import (
-    _alertmanager,
-    _evidence,
-    _incident,
-    _prometheus,
-    _redis,
-    _redis_advice,
-    _tls,
-)
-
-
-def collect(params, window):
-    """(files, problems), masked and bounded."""
-    files, problems = {"host.txt": _incident.host_text()}, []
-    services = [unit for unit in params["units"] if unit != "kernel"]
-    if services:
-        files["units.txt"] = _incident.units_text(services)
-    for unit in params["units"]:
-        text = _incident.journal(unit, window)
-        if text.strip() and not text.startswith("-- No entries"):
-            files["journal/%s.log" % unit.rpartition(".service")[0] if unit != "kernel" else "journal/kernel.log"] = (
-                text
-            )
-    for path in params["logs"]:
-        files["logs/%s" % path.strip("/").replace("/", "_")] = _incident.tail(path)
-    given = params["redis"]
-    if given:
-        target = _redis.Target(
-            given["login_host"],
-            given["login_port"],
-            tls=given["tls"],
-            server_name=given["server_name"],
-            verify=given["validate_certs"],
-            ca_file=given["ca_certs"],
-            cert_file=given["client_cert_file"],
-            key_file=given["client_key_file"],
-            user=given["login_user"],
-            password=given["login_password"],
-        )
-        try:
-            _redis.check_files(target)
-            files.update(("redis/" + name, text) for name, text in _incident.redis_files(target).items())
-        except _redis.RedisProblem as err:
-            problems.append(_redis_advice.explain(err))
-        except _tls.FileProblem as err:
-            problems.append(str(err))
-    for name, ask in (
-        ("prometheus", lambda given: _incident.prometheus_files(given, params["queries"], window)),
-        ("alertmanager", _incident.alertmanager_files),
-    ):
-        if params[name]:
-            try:
-                more, wrong = ask(params[name])
-            except _prometheus.Problem as err:
-                more, wrong = {}, [str(err)]
-            files.update(more)
-            problems.extend(wrong)
-    mask = _evidence.Mask(list(secrets_of(params)) + sorted(_incident.known_secrets(services)))
-    return {name: masked(mask, name, text) for name, text in files.items()}, [mask.text(one) for one in problems]
-
-
-def masked(mask, name, text):
-    if name.endswith(".json"):
-        return mask.known(text)  # what only looks like a secret is a name or a query here, and JSON has to stay JSON
-    return mask.text(_incident.bounded(text))
-
-
-def secrets_of(params):
-    yield from params["secrets"]
-    for name, key in (("redis", "login_password"), ("prometheus", "url_password"), ("alertmanager", "url_password")):
-        if params[name]:
-            yield params[name][key]
+from ansible_collections.redisops.monitoring.plugins.module_utils import _prometheus
+from ansible_collections.redisops.monitoring.plugins.module_utils._incident import collect
+from ansible_collections.redisops.monitoring.plugins.module_utils._incident.window import Window
 
 
 def main():
-    text = {"type": "str", "default": ""}
-    secret = {"type": "str", "default": "", "no_log": True}
-    service = {
-        "type": "dict",
-        "options": {
-            "url": {"type": "str", "required": True},
-            "url_username": text,
-            "url_password": secret,
-            "ca_path": text,
-            "tls_server_name": text,
-            "timeout": {"type": "int", "default": 20},
-        },
-    }
-    module = AnsibleModule(
-        argument_spec={
-            "since": {"type": "str", "default": "1h"},
-            "until": text,
-            "units": {"type": "list", "elements": "str", "default": []},
-            "logs": {"type": "list", "elements": "path", "default": []},
-            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
-            "redis": {
-                "type": "dict",
-                "options": {
-                    "login_host": {"type": "str", "required": True},
-                    "login_port": {"type": "int", "default": 6379},
-                    "login_user": text,
-                    "login_password": secret,
-                    "tls": {"type": "bool", "default": True},
-                    "validate_certs": {"type": "bool", "default": True},
-                    "ca_certs": text,
-                    "client_cert_file": text,
-                    "client_key_file": {"type": "str", "default": "", "no_log": False},
-                    "server_name": text,
-                },
-            },
-            "prometheus": service,
-            "queries": {"type": "dict", "default": {}},
-            "alertmanager": service,
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=collect.ARGUMENTS, supports_check_mode=True)
     try:
-        window = _incident.Window(module.params["since"], module.params["until"])
-    except (_prometheus.Problem, _alertmanager.Problem) as err:
+        window = Window(module.params["since"], module.params["until"])
+    except _prometheus.ApiError as err:
         module.fail_json(msg=str(err))
-    files, problems = collect(module.params, window)
+    files, problems = collect.collect(module.params, window)
     module.exit_json(changed=False, files=files, problems=problems, window=window.result())
 
 

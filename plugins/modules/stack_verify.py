@@ -10,25 +10,19 @@ module: stack_verify
 short_description: One test of the running monitoring
 version_added: 1.0.0
 description:
-  - Asks one part of the monitoring and tells what was expected and what was found. What a test finds never fails the
+  - Asks one part of the monitoring, and returns what was expected and what was found. What a test finds never fails the
     task, so that one play can run all of them and report at the end; see the filter
     P(redisops.monitoring.verify_report#filter).
   - The playbook C(redisops.monitoring.verify) runs every test with the settings of the roles.
 author: redisops.monitoring contributors (@redisops)
+extends_documentation_fragment: redisops.monitoring._attributes.read_only
 attributes:
   check_mode:
-    support: full
-    description: The tests read; O(test=alert) is skipped, because it sends an alert.
-  diff_mode:
-    support: none
-    description: Changes nothing.
+    details: O(test=alert) is skipped, because it sends an alert.
   idempotent:
-    support: full
-    description: Never changes anything. The alert of O(test=alert) is resolved when the module returns.
+    details: The alert of O(test=alert) is resolved when the module returns.
   platform:
-    support: full
-    platforms: posix
-    description: Any host with Python and systemd that reaches the service.
+    details: Any host with Python and systemd that reaches the service.
 options:
   test:
     description: What to test.
@@ -37,7 +31,7 @@ options:
     choices:
       exporter: The exporter of this host gives metrics, and gets into Redis.
       prometheus: Prometheus scrapes every one of O(nodes), its samples are fresh and have the expected labels.
-      load: Prometheus has seen the bursts of M(redisops.monitoring.redis_load) that O(bursts) tells about.
+      load: Prometheus shows the bursts of M(redisops.monitoring.redis_load) in O(bursts).
       grafana: >-
         The datasource works, every dashboard is there, and its queries answer through Grafana for all O(nodes).
       alert: >-
@@ -145,7 +139,7 @@ options:
     type: str
     default: 30s
   bursts:
-    description: For O(test=load), what every node told.
+    description: For O(test=load), the result of every node.
     type: list
     elements: dict
     default: []
@@ -185,7 +179,8 @@ options:
     default: {}
   group_wait:
     description:
-      - For O(test=alert), how long Alertmanager waits before it tells the first step. Who is told later is skipped.
+      - For O(test=alert), how long Alertmanager waits before it notifies the first step.
+      - Receivers of a later step are skipped.
     type: str
     default: 30s
   watchdog:
@@ -230,213 +225,13 @@ rows:
       type: str
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.redisops.monitoring.plugins.module_utils import (
-    _prometheus,
-    _systemd,
-    _tls,
-    _verify,
-    _verify_alert,
-    _verify_grafana,
-)
-from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client as _grafana
-from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter import address, metrics
-from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.settings import BadInput
-
-PROBLEMS = (
-    _prometheus.Problem,
-    BadInput,
-    metrics.Unreachable,
-    _tls.FileProblem,
-    _grafana.GrafanaError,
-)
-
-
-class Test:
-    def __init__(self, module):
-        self.module = module
-        self.params = module.params
-        self.name = module.params["name"]
-        self.interval = _verify.seconds(module.params["scrape_interval"])
-        self.wait = 2 * self.interval + 10 if module.params["wait"] is None else module.params["wait"]
-
-    def run(self):
-        """Rows of the test; a service that cannot be asked is a row as well."""
-        unit = self.params["unit"]
-        if unit:
-            state = _systemd.unit_state(self.module, unit)
-            if not state.found:
-                missing = _verify.failed if self.params["required"] else _verify.skipped
-                return [missing(self.name, "%s installed" % unit, "not installed: this host has no %s" % unit)]
-            if not state.active:
-                found = "%s is %s (%s); see journalctl -u %s" % (unit, state.active_state, state.result, unit)
-                return [_verify.failed(self.name, "%s runs" % unit, found)]
-        try:
-            return getattr(self, self.params["test"])()
-        except PROBLEMS as err:
-            return [_verify.failed(self.name, "an answer", str(err))]
-
-    def exporter(self):
-        given = self.params["exporter"]
-        listen = address.listen_address(given["listen_address"], given["private_address"], given["connection_address"])
-        encrypted = bool(given["server_cert_file"])
-        url = address.url(listen, given["port"], given["path"], encrypted)
-        try:
-            text = metrics.fetch(
-                url,
-                server_cert_file=given["server_cert_file"],
-                cert_file=given["cert_file"],
-                key_file=given["key_file"],
-                username=self.params["url_username"] or "",
-                password=self.params["url_password"] or "",
-                timeout=self.params["timeout"],
-            )
-        except metrics.Unreachable as err:
-            return [_verify.failed(self.name, _verify.EXPORTER, "no metrics from %s: %s" % (url, err))]
-        return [_verify.exporter(self.name, metrics.Metrics(text, given["namespace"]), encrypted)]
-
-    def prometheus(self):
-        wanted = _verify.wanted_targets(self.params["nodes"])
-        if not wanted:
-            return [_verify.failed(self.name, "targets", "no Redis node is expected: is the inventory empty?")]
-        prometheus = _prometheus.Prometheus(self.params)
-        oldest = 2 * self.interval + 5
-        deadline = time.monotonic() + self.wait
-        first = found = _verify.look_at_targets(prometheus)
-        while True:
-            rows = _verify.prometheus_rows(wanted, found, oldest)
-            if time.monotonic() > deadline or not _verify.worth_waiting(wanted, rows, found, first):
-                return rows
-            time.sleep(1)
-            found = _verify.look_at_targets(prometheus)
-
-    def load(self):
-        prometheus = _prometheus.Prometheus(self.params)
-        rows, waiting = {}, {}
-        for given in self.params["bursts"]:
-            load = _verify.Load(
-                given["node"],
-                given["instance"],
-                **{key: given["load"].get(key, 0) for key in ("sent", "before", "after")},
-                found=given["load"].get("found") or given["msg"] or "no burst",
-                state=given["load"].get("state", "failed"),
-            )
-            if load.state == "sent":
-                waiting[load.node] = load
-            else:
-                rows[load.node] = _verify.Row(load.node, _verify.LOAD, load.found, load.state)
-        started = time.monotonic()
-        while waiting:
-            window = "%ds" % (4 * self.interval + self.wait)
-            query = "redis_commands_processed_total{%s}[%s]" % (_verify.JOB, window)
-            found = _verify.youngest(prometheus.query(query), lambda each: each.samples[-1][0])
-            samples = {instance: each.samples for instance, each in found.items()}
-            waited = time.monotonic() - started
-            for load in list(waiting.values()):
-                row = _verify.load_row(load, samples.get(load.instance, []))
-                if row is None and waited > self.wait:
-                    row = _verify.load_unseen(load, samples.get(load.instance, []), waited)
-                if row is not None:
-                    rows[load.node] = row
-                    del waiting[load.node]
-            if waiting:
-                time.sleep(1)
-        return [rows[given["node"]] for given in self.params["bursts"]]
-
-    def grafana(self):
-        params = self.params
-        if params["token_path"]:
-            params = dict(params, token=_grafana.read_token(params["token_path"]))
-            self.module.no_log_values.add(params["token"])
-        client = _grafana.Client(params)
-        wanted = _verify.wanted_targets(self.params["nodes"])
-        dashboards = self.params["dashboards"]
-        return _verify_grafana.rows(client, self.params["datasource_uid"], dashboards, wanted, self.wait, time)
-
-    def alert(self):
-        if self.module.check_mode:
-            return [_verify.skipped(self.name, "an alert is sent", "check mode sends none")]
-        api = _prometheus.Api(self.params, "Alertmanager")
-        labels, group_wait = self.params["alert_labels"], _verify.seconds(self.params["group_wait"])
-        path = _verify_alert.Path(api, self.params["severity"], labels, self.wait, group_wait, time)
-        return path.rows(self.name, self.params["watchdog"])
+from ansible_collections.redisops.monitoring.plugins.module_utils._verify import run
 
 
 def main():
-    module = AnsibleModule(
-        argument_spec={
-            "test": {
-                "type": "str",
-                "choices": ["exporter", "prometheus", "load", "grafana", "alert"],
-                "required": True,
-            },
-            "name": {"type": "str", "required": True},
-            "unit": {"type": "str", "default": ""},
-            "required": {"type": "bool", "default": True},
-            "url": {"type": "str"},
-            "url_username": {"type": "str"},
-            "url_password": {"type": "str", "no_log": True},
-            "token": {"type": "str", "no_log": True},
-            "token_path": {"type": "path", "no_log": False},
-            "ca_path": {"type": "path"},
-            "tls_server_name": {"type": "str"},
-            "timeout": {"type": "int", "default": 15},
-            "wait": {"type": "int"},
-            "exporter": {
-                "type": "dict",
-                "options": {
-                    "listen_address": {"type": "str", "default": ""},
-                    "private_address": {"type": "str", "default": ""},
-                    "connection_address": {"type": "str", "default": ""},
-                    "port": {"type": "int", "default": 9121},
-                    "path": {"type": "str", "default": "/metrics"},
-                    "namespace": {"type": "str", "default": "redis"},
-                    "server_cert_file": {"type": "str", "default": ""},
-                    "cert_file": {"type": "str", "default": ""},
-                    "key_file": {"type": "str", "default": "", "no_log": False},
-                },
-            },
-            "nodes": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "targets": {"type": "list", "elements": "str", "required": True},
-                    "labels": {"type": "dict", "default": {}},
-                },
-            },
-            "scrape_interval": {"type": "str", "default": "30s"},
-            "bursts": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "node": {"type": "str", "required": True},
-                    "instance": {"type": "str", "required": True},
-                    "load": {"type": "dict", "default": {}},
-                    "msg": {"type": "str", "default": ""},
-                },
-            },
-            "datasource_uid": {"type": "str", "default": ""},
-            "dashboards": {"type": "list", "elements": "str", "default": []},
-            "severity": {"type": "str", "default": "P1"},
-            "alert_labels": {"type": "dict", "default": {}},
-            "group_wait": {"type": "str", "default": "30s"},
-            "watchdog": {"type": "bool", "default": True},
-        },
-        required_if=[
-            ("test", "exporter", ["exporter"]),
-            ("test", "prometheus", ["url"]),
-            ("test", "load", ["url"]),
-            ("test", "grafana", ["url", "datasource_uid"]),
-            ("test", "alert", ["url"]),
-        ],
-        supports_check_mode=True,
-    )
-    rows = Test(module).run()
-    module.exit_json(changed=False, rows=[row.result() for row in rows])
+    module = AnsibleModule(argument_spec=run.ARGUMENTS, required_if=run.REQUIRED_IF, supports_check_mode=True)
+    module.exit_json(changed=False, rows=[row._asdict() for row in run.rows(module)])
 
 
 if __name__ == "__main__":

@@ -5,8 +5,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+
+from ansible_collections.redisops.monitoring.plugins.module_utils._files import write_atomically
+
 NOT_RUN = "not run: left out by tags or a limit, or its host failed"
 MARKS = {"passed": "ok", "failed": "FAIL", "skipped": "skip"}
+
+
+def gather(tests, hostvars):
+    """The tests with what each host has registered; a host that was left out has registered nothing."""
+    return [
+        {**test, "results": {host: hostvars[host].get(test["variable"]) or {} for host in test["hosts"]}}
+        for test in tests
+    ]
 
 
 def report(tests):
@@ -19,6 +33,20 @@ def report(tests):
         if row["state"] == "failed"
     ]
     return {"rows": rows, **count, "failures": failures, "table": table(rows)}
+
+
+def summary(report):
+    return ", ".join("%d %s" % (report[state], state) for state in MARKS)
+
+
+def file_name(cluster):
+    return "verify-%s.json" % re.sub("[^A-Za-z0-9_.-]", "_", cluster or "redis")
+
+
+def write(path, report):
+    """OSError where the file cannot be written."""
+    os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
+    write_atomically(path, (json.dumps(report, indent=4) + "\n").encode(), 0o600)
 
 
 def rows_of(test):

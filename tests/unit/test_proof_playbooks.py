@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,9 @@ def test_incident_packs_what_there_is_within_the_limit(play):
     assert "The archive has no diagnosis" not in output
 
 
-def test_check_mode_of_verify_never_fails(play):
-    rc, output, _reports = play("verify", "--check", "--tags", "verify_exporter")
+def test_check_mode_of_verify_never_fails_and_its_table_needs_no_file(play):
+    rc, output, _reports = play("verify", "--check", "--tags", "verify_exporter", "-e", "verify_report_dir=/proc/none")
     assert rc == 0, output[-2000:]
-    assert "FAIL  1 exporter    redis-a" in output
+    assert re.search(r"^FAIL  1 exporter    redis-a", output, re.M)
+    assert re.search(r"^0 passed, 2 failed, [0-9]+ skipped$", output, re.M)
+    assert "/proc/none/verify-redis.json: the report cannot be written" in " ".join(output.split())

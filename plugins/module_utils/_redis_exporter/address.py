@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
-import struct
 
+from ansible_collections.redisops.monitoring.plugins.module_utils import _sockets
 from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.settings import BadInput
 
 
@@ -76,37 +75,11 @@ def url(listen: str, port: int, path: str = "/metrics", tls: bool = False) -> st
     return "%s://%s:%d%s" % ("https" if tls else "http", "[%s]" % host if ":" in host else host, port, path)
 
 
-def port_owner(address: str, port: int, proc: str = "/proc") -> tuple[int, str] | None:
-    """(pid, name) of the process that listens there already, (0, "") where it is not to be seen, None for none."""
-    for table, width in (("tcp", 8), ("tcp6", 32)):
-        try:
-            with open(os.path.join(proc, "net", table), encoding="ascii") as handle:
-                rows = [line.split() for line in handle][1:]
-        except OSError:
-            continue
-        for row in rows:
-            text, _colon, number = row[1].partition(":")
-            if row[3] == "0A" and int(number, 16) == port and len(text) == width:
-                heard = kernel_address(text)
-                if heard.is_unspecified or heard == ipaddress.ip_address(address) or address in ("0.0.0.0", "::"):  # noqa: S104
-                    return _socket_owner(row[9], proc)
+def port_owner(address: str, port: int) -> tuple[int, str] | None:
+    """(pid, name) of the process that listens there already, (0, "") where it is not visible, None for none."""
+    wanted = ipaddress.ip_address(address)
+    for one in _sockets.tcp():
+        same = one.address == wanted or one.address.is_unspecified or wanted.is_unspecified
+        if one.listens and one.port == port and same:
+            return _sockets.owners({one.inode}).get(one.inode, (0, ""))
     return None
-
-
-def kernel_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """An address as /proc/net/tcp writes it."""
-    words = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]
-    return ipaddress.ip_address(struct.pack("=%dI" % len(words), *words))
-
-
-def _socket_owner(inode: str, proc: str) -> tuple[int, str]:
-    for pid in filter(str.isdigit, os.listdir(proc)):
-        directory = os.path.join(proc, pid, "fd")
-        try:
-            for handle in os.listdir(directory):
-                if os.readlink(os.path.join(directory, handle)) == "socket:[%s]" % inode:
-                    with open(os.path.join(proc, pid, "comm"), encoding="utf-8") as comm:
-                        return int(pid), comm.read().strip()
-        except OSError:
-            continue
-    return 0, ""

@@ -11,7 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _systemd, _verify_alert, _verify_grafana
+from ansible_collections.redisops.monitoring.plugins.module_utils import _systemd
+from ansible_collections.redisops.monitoring.plugins.module_utils._verify import alert as alert_test
+from ansible_collections.redisops.monitoring.plugins.module_utils._verify import grafana as grafana_test
 from ansible_collections.redisops.monitoring.plugins.modules import stack_verify
 
 PASSWORD = "verify-canary-1b3d"
@@ -412,10 +414,10 @@ class Alertmanager:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(_verify_grafana, "PAUSE", 0.01)
-    monkeypatch.setattr(_verify_alert, "PAUSE", 0.01)
-    monkeypatch.setattr(_verify_alert, "SETTLE", 0.05)
-    monkeypatch.setattr(_verify_alert, "WATCHDOG", 0.1)
+    monkeypatch.setattr(grafana_test, "PAUSE", 0.01)
+    monkeypatch.setattr(alert_test, "PAUSE", 0.01)
+    monkeypatch.setattr(alert_test, "SETTLE", 0.05)
+    monkeypatch.setattr(alert_test, "WATCHDOG", 0.1)
 
 
 def test_alert(check, service):
@@ -476,6 +478,22 @@ def test_an_alertmanager_that_does_not_tell_whom_it_told_proves_nothing(check, s
     rows = check("alert", url=service(Alertmanager(labelled=False)).url, wait=5, group_wait="0s")
     assert states(rows) == {"host": "passed", "alert": "skipped"}
     assert "receiver-name-in-metrics" in rows[1]["found"]
+
+
+def test_the_alert_is_ended_when_alertmanager_stops_to_answer(check, service):
+    alertmanager = Alertmanager()
+
+    def answer(method, path, query, body):
+        return (500, "") if alertmanager.sent and method == "GET" else alertmanager(method, path, query, body)
+
+    [row] = check("alert", url=service(answer).url, wait=1, group_wait="0s", watchdog=False)
+    assert row["state"] == "failed"
+    assert len(alertmanager.sent) == 2
+
+
+def test_a_duration_without_a_unit_is_refused(run_module):
+    result = run_module(stack_verify, test="prometheus", name="host", url="http://127.0.0.1:1", scrape_interval="30")
+    assert result["failed"] and "'30' is not a duration" in result["msg"]
 
 
 def test_no_alert_in_check_mode(check, service):

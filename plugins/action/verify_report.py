@@ -1,0 +1,67 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gathers, prints and writes the results of the tests on the controller; the module of the same name documents it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from ansible.module_utils.common.text.converters import to_text
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _verify_report
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        dummy, options = self.validate_argument_spec(
+            {
+                "tests": {
+                    "type": "list",
+                    "elements": "dict",
+                    "required": True,
+                    "options": {
+                        "test": {"type": "int", "required": True},
+                        "name": {"type": "str", "required": True},
+                        "hosts": {"type": "list", "elements": "str", "required": True},
+                        "variable": {"type": "str", "required": True},
+                        "why": {"type": "str", "default": ""},
+                    },
+                },
+                "cluster": {"type": "str", "default": ""},
+                "environment": {"type": "str", "default": ""},
+                "report_dir": {"type": "str", "default": ""},
+            }
+        )
+        tests = _verify_report.gather(options["tests"], task_vars["hostvars"])
+        # A plain copy: what came from hosts is data, whatever it looks like.
+        report = _verify_report.report(json.loads(json.dumps(tests, default=to_text)))
+        lines = report.pop("table")
+        about = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "cluster": options["cluster"],
+            "environment": options["environment"],
+        }
+        result.update(changed=False, report=report, summary=_verify_report.summary(report), path="")
+        if options["report_dir"]:
+            directory = os.path.abspath(os.path.expanduser(options["report_dir"]))
+            path = os.path.join(directory, _verify_report.file_name(options["cluster"]))
+            try:
+                _verify_report.write(path, {**about, **report})
+                result["path"] = path
+            except OSError as err:
+                display.warning("%s: the report cannot be written (%s); set verify_report_dir" % (path, err.strerror))
+        display.display("\n".join([*lines, "", ", ".join(filter(None, [result["summary"], result["path"]]))]))
+        if not self._task.check_mode:
+            counts = {key: value for key, value in report.items() if key != "rows"}
+            result["ansible_stats"] = {"data": {"monitoring_verify": counts}, "per_host": False, "aggregate": True}
+        return result

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Redis as its host shows it: settings, files, and what it answers to an administrator. Private."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+
+from .. import _certificate, _redis, _tls
+from .._redis_exporter import advice
+from . import network, probes
+from .files import access, authority, certificate
+from .http import fingerprint
+from .units import JOURNAL_LINES
+
+UNITS = ("redis-server.service", "redis.service")
+SETTINGS = {
+    *("bind", "port", "tls-port", "tls-cert-file", "tls-key-file", "tls-ca-cert-file", "tls-auth-clients"),
+    *("cluster-enabled", "aclfile", "dir", "logfile", "maxmemory", "maxmemory-policy", "maxclients"),
+}
+INFO = {
+    *("redis_version", "uptime_in_seconds", "connected_clients", "maxclients", "used_memory", "maxmemory", "loading"),
+    *("role", "rdb_last_bgsave_status", "aof_enabled", "aof_last_write_status", "cluster_enabled"),
+}
+
+
+def settings(unit, mask):
+    """Settings of redis.conf that matter here, and where its log ends. Passwords are none of them."""
+    argv = unit.get("exec_argv") or []
+    path = next((word for word in argv[1:] if word.startswith("/")), "/etc/redis/redis.conf")
+    found = {"path": path}
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            for line in handle:
+                name, _sep, value = line.strip().partition(" ")
+                if name in SETTINGS:
+                    found[name] = value.strip().strip('"')
+    except OSError as err:
+        found["problem"] = "%s: %s" % (path, err.strerror)
+    if unit.get("found") and not unit.get("active") and found.get("logfile"):
+        found["log"] = log(found, mask)
+    return found
+
+
+def log(settings, mask, lines=JOURNAL_LINES):
+    try:
+        text = probes.tail(settings.get("logfile") or "", 8192)
+    except OSError:
+        return []
+    return [mask.text(line)[:300] for line in text.splitlines() if line.strip()][-lines:]
+
+
+def files(settings, user):
+    found = {}
+    if settings.get("tls-cert-file"):
+        path = settings["tls-cert-file"]
+        found["redis_server"] = certificate(path, settings.get("tls-key-file", ""), user)
+        found["redis_server"]["fingerprint"] = fingerprint_of(path)
+    if settings.get("tls-ca-cert-file"):
+        found["redis_ca"] = authority(settings["tls-ca-cert-file"], user)
+    for name in ("aclfile", "dir"):
+        if os.path.isabs(settings.get(name, "")):
+            found["redis_" + name] = {"path": settings[name], "way": access(settings[name], user)}
+    return found
+
+
+def fingerprint_of(path):
+    try:
+        return fingerprint(_certificate.pem_to_der(_tls.first_pem(path)))
+    except (_tls.FileProblem, ValueError, OSError):
+        return None
+
+
+def with_context(answer, settings, mask):
+    """Beside a connection that Redis closes: who holds connections, and its log. It gives no reason itself."""
+    if answer and answer.get("cause") in ("closed", "tls_failed", "maxclients", "error_reply"):
+        ports = [int(settings[name]) for name in ("tls-port", "port") if settings.get(name, "").isdigit()]
+        answer["clients"] = network.peers_of([port for port in ports if port] or [6379])
+        answer["log"] = log(settings, mask, 5)
+    return answer
+
+
+def admin(target, user, password):
+    """What an account that manages ACL users sees: it tells the causes of WRONGPASS apart."""
+    if target.tls:
+        usable_files(target)
+    with _redis.Client(target) as client:
+        digest = hashlib.sha256(password.encode("utf-8")).hexdigest()
+        return {
+            "ok": True,
+            "acl": _redis.refine_login(client, user or "default", digest),
+            "info": info(client),
+            "cluster": fields(call(client, "CLUSTER", "INFO")),
+            "nodes": cluster_nodes(call(client, "CLUSTER", "NODES")),
+        }
+
+
+def usable_files(target):
+    """FileProblem for files that cannot be loaded; whether Redis takes an old certificate is for Redis to say."""
+    try:
+        advice.check_files(target)
+    except _tls.FileProblem as err:
+        if not re.search(r"expired on|not valid yet", str(err)):
+            raise
+
+
+def call(client, *words):
+    try:
+        return client.call(*words)
+    except (_redis.ReplyError, _redis.RedisProblem):
+        return None
+
+
+def info(client):
+    return {name: value for name, value in fields(call(client, "INFO")).items() if name in INFO}
+
+
+def fields(text):
+    return dict(line.split(":", 1) for line in (text or "").splitlines() if ":" in line and not line.startswith("#"))
+
+
+def cluster_nodes(text):
+    rows = [line.split() for line in (text or "").splitlines()]
+    return [{"address": row[1].split("@")[0], "flags": row[2], "link": row[7]} for row in rows if len(row) > 7]

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of evidence from Redis, Prometheus and Alertmanager, without what could tell of a person. Private."""
+
+from __future__ import annotations
+
+import json
+import time
+from urllib.parse import urlencode
+
+from .. import _redis
+from .._prometheus import Api, ApiError, Prometheus
+
+SERIES = 40  # of one query
+
+
+def redis(target):
+    """What Redis tells of itself. No keys, no values, no arguments of commands."""
+    files = {}
+    with _redis.Client(target) as client:
+        for name, command, shape in (
+            ("info.txt", ("INFO", "ALL"), str),
+            ("cluster_info.txt", ("CLUSTER", "INFO"), str),
+            ("cluster_nodes.txt", ("CLUSTER", "NODES"), str),
+            ("slowlog.txt", ("SLOWLOG", "GET", "128"), slowlog_text),
+            ("latency.txt", ("LATENCY", "LATEST"), latency_text),
+        ):
+            try:
+                files["redis/" + name] = shape(client.call(*command)).replace("\r\n", "\n")
+            except _redis.ReplyError as err:
+                files["redis/" + name] = "%s: %s\n" % (" ".join(command), str(err)[:200])
+    return files
+
+
+def slowlog_text(entries):
+    """Which commands were slow and when. Their arguments, which can be data of persons, are counted and left out."""
+    lines = ["time                  duration_us  command  arguments\n"]
+    for entry in entries:
+        words = entry[3] or [""]
+        command = str(words[0]).upper()[:32]
+        lines.append("%s  %11d  %s  %d left out\n" % (utc(entry[1]), entry[2], command, len(words) - 1))
+    return "".join(lines)
+
+
+def latency_text(entries):
+    lines = ["event  last  latest_ms  worst_ms\n"]
+    lines += ["%s  %s  %s  %s\n" % (entry[0], utc(entry[1]), entry[2], entry[3]) for entry in entries]
+    return "".join(lines)
+
+
+def utc(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def prometheus(params, queries, window):
+    """(files, problems): ranges of the queries, and the state of Prometheus now."""
+    server = Prometheus(params)
+    files, problems = {}, []
+    span = {"start": window.start.timestamp(), "end": window.end.timestamp(), "step": window.step}
+    server.query("vector(1)")  # one that is down or hangs is asked once, not once a metric
+    for name, query in sorted(queries.items()):
+        try:
+            series = server.get("query_range", query=query, **span)["result"]
+            found = {
+                "query": query,
+                "step": window.step,
+                "left_out": max(0, len(series) - SERIES),
+                "result": series[:SERIES],
+            }
+            files["metrics/%s.json" % name] = json.dumps(found) + "\n"
+        except ApiError as err:
+            problems.append("metric %s: %s" % (name, err))
+    for name, path in (("alerts", "alerts"), ("targets", "targets?state=active"), ("rules", "rules?type=alert")):
+        answer(files, problems, "prometheus_%s.json" % name, lambda path=path: server.get(path))
+    return files, problems
+
+
+def alertmanager(params):
+    api = Api(params, "Alertmanager")
+    files, problems = {}, []
+    everything = urlencode({"silenced": "true", "inhibited": "true"})
+    for name, path in (("alerts", "/api/v2/alerts?" + everything), ("silences", "/api/v2/silences")):
+        answer(files, problems, "alertmanager_%s.json" % name, lambda path=path: api.ask("GET", path))
+    return files, problems
+
+
+def answer(files, problems, name, ask):
+    try:
+        files[name] = json.dumps(ask(), indent=1, sort_keys=True) + "\n"
+    except ApiError as err:
+        problems.append(str(err))

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from ansible_collections.redisops.monitoring.plugins.module_utils._evidence import files
+
+CANARY = "c4nary-Pa55word"
+
+
+@pytest.fixture
+def open_directory():
+    """pytest's own temporary directories can be entered by their owner only."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        yield Path(directory)
+
+
+def test_the_directory_that_stops_a_user_is_named(open_directory, monkeypatch):
+    monkeypatch.setattr(files, "user_ids", lambda user: (64000, {64000}) if user else None)
+    closed = open_directory / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "key").write_text("x")
+    path = str(closed / "key")
+    assert files.access(path, "someone")["stopped_at"] == str(closed)
+    assert files.access(path, "")["stopped_at"] is None  # root passes everywhere
+    closed.chmod(0o711)
+    (closed / "key").chmod(0o600)
+    assert files.access(path, "someone")["stopped_at"] == path
+    found = files.access(str(open_directory / "gone" / "key"), "")
+    assert found["missing"] == str(open_directory / "gone") and found["error"] == "No such file or directory"
+
+
+def test_a_certificate_tells_its_names_and_whether_its_key_fits(tmp_path, pki):
+    cert, key = pki.issue("evidence", sans=("127.0.0.1",))
+    dummy, other_key = pki.issue("evidence-other")
+    found = files.certificate(cert, key)
+    assert "IP:127.0.0.1" in found["sans"] and found["days_left"] > 30 and "problem" not in found
+    assert "does not match" in files.certificate(cert, other_key)["problem"]
+    assert "does not exist" in files.certificate(str(tmp_path / "no.crt"), key)["problem"]
+
+
+def test_files_that_systemd_hands_over(tmp_path, pki):
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "password").write_text(CANARY)
+    cert, key = pki.issue("web")
+    old_cert, old_key = pki.issue("old", days=-1)
+    found = files.handed_over(
+        {
+            "web.crt": str(cert),
+            "web.key": str(key),
+            "old.crt": str(old_cert),
+            "old.key": str(old_key),
+            "redis_ca.crt": str(pki.ca()),
+            "exporter_ca.crt": str(tmp_path / "empty"),
+            "password": str(tmp_path / "password"),
+            "gone": str(tmp_path / "gone"),
+            "hollow": str(tmp_path / "empty"),
+        }
+    )
+    assert "web.key" not in found and "old.key" not in found
+    assert not any("problem" in found[name] for name in ("web.crt", "redis_ca.crt", "password"))
+    assert "expired" in found["old.crt"]["problem"]
+    assert "is empty" in found["exporter_ca.crt"]["problem"] and "is empty" in found["hollow"]["problem"]
+    assert found["gone"]["way"]["missing"] == str(tmp_path / "gone")
+    assert CANARY not in repr(found)

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the exporter of a node uses, and what Redis does."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+from ansible_collections.redisops.monitoring.plugins.module_utils import _redis
+from ansible_collections.redisops.monitoring.plugins.module_utils._evidence import exporter
+from ansible_collections.redisops.monitoring.plugins.module_utils._evidence import redis as evidence
+from ansible_collections.redisops.monitoring.plugins.module_utils._evidence.mask import Mask
+
+CANARY = "c4nary-Pa55word"
+
+
+def test_flags_of_a_command_line():
+    argv = ["/x", "--redis.addr=rediss://h:1", "-debug", "--name", "value", "--empty=", "--skip-tls-verification"]
+    assert exporter.flags_of(argv) == {
+        "redis.addr": "rediss://h:1",
+        "debug": "true",
+        "name": "value",
+        "empty": "",
+        "skip-tls-verification": "true",
+    }
+
+
+def test_a_credential_leads_to_its_source():
+    unit = {"credentials": {"client.crt": "/etc/tls/client.crt"}}
+    for path in ("${CREDENTIALS_DIRECTORY}/client.crt", "/run/credentials/redis_exporter.service/client.crt"):
+        assert exporter.source(path, unit) == "/etc/tls/client.crt"
+    assert exporter.source("/srv/client.crt", unit) == "/srv/client.crt"
+    assert exporter.source("${CREDENTIALS_DIRECTORY}/other", unit) == ""
+
+
+def test_the_unit_comes_before_the_inventory(tmp_path):
+    (tmp_path / "pwd.json").write_text('{"rediss://u@h:1": "%s"}' % CANARY)
+    wanted = dict.fromkeys(
+        ("tls_ca_file", "tls_cert_file", "tls_key_file", "web_tls_cert_file", "web_tls_key_file", "tls_server_name"), ""
+    )
+    wanted.update(redis_addr="rediss://127.0.0.1:6379", redis_user="redis_exporter", redis_password="x", port=9121)
+    wanted.update(listen_address="127.0.0.1", private_address="", connection_address="", skip_tls_verification=False)
+    argv = ["/x", "--redis.addr=rediss://h:1", "--redis.user=u", "--web.listen-address=127.0.0.9:9999"]
+    argv.append("--redis.password-file=%s" % (tmp_path / "pwd.json"))
+    unit = {"found": True, "argv": argv, "credentials": {}, "user": "daemon", "pid": os.getpid()}
+    used = exporter.Exporter(wanted, unit)
+    assert (used.addr, used.user, used.listen, used.port, used.password) == (
+        "rediss://h:1",
+        "u",
+        "127.0.0.9",
+        9999,
+        CANARY,
+    )
+    assert CANARY not in repr(used.describe()) and used.describe()["password_as_wanted"] is False
+    planned = exporter.Exporter(wanted, None)
+    assert (planned.addr, planned.listen, planned.password) == ("rediss://127.0.0.1:6379", "127.0.0.1", "x")
+
+
+def test_who_holds_the_connections_of_a_redis_that_takes_no_more(redis_server):
+    """Over TLS it says nothing at all: the connection ends in the handshake."""
+    server = redis_server(extra=["maxclients 6"])
+    pool = [socket.create_connection(("127.0.0.1", server.port)) for dummy in range(6)]
+    try:
+        target = _redis.Target("127.0.0.1", server.port, verify=False, timeout=2)
+        with pytest.raises(_redis.RedisProblem) as caught:
+            _redis.Client(target)
+        answer = {"ok": False, "cause": caught.value.cause}
+        assert answer["cause"] == "closed"
+        found = evidence.with_context(answer, {"tls-port": str(server.port)}, Mask([]))
+        assert found["clients"]["most"][0]["address"] == "127.0.0.1"
+        assert found["clients"]["all"] >= 6
+    finally:
+        for one in pool:
+            one.close()
