@@ -133,10 +133,40 @@ def judge(role: str, variables: Mapping[str, Any], host: Host) -> tuple[dict[str
     """A role's settings, and everything that is wrong with them for a host, each problem one line without a secret."""
     settings, faults = read(role, variables)
     found = [line for wrong in faults.values() for line in wrong]
+    for name, option in options_of(role).items():
+        found += secret_problems(settings[name], option, name)
     for line in module_of(role).problems(settings, host):  # a setting that cannot be used was replaced by its default
         if not any(re.search(rf"\b{name}\b", line) for name in faults):
             found.append(line)
     return settings, list(dict.fromkeys(found))
+
+
+def secret_problems(value: Any, option: Mapping[str, Any], name: str) -> list[str]:
+    """Secrets with white space around them: services trim files that hold them, and people do not type it.
+
+    Contents of credential files may have line breaks.
+    """
+    if name.endswith("_credentials"):
+        return []
+    if option.get("no_log") and isinstance(value, dict):
+        option = {"options": {key: {"no_log": True} for key in value}}
+    if option.get("options"):
+        entries = enumerate(value) if isinstance(value, list) else [(None, value)]
+        return [
+            line
+            for index, entry in entries
+            if isinstance(entry, dict)
+            for key, one in option["options"].items()
+            for line in secret_problems(
+                entry.get(key), one, f"{name}.{key}" if index is None else f"{name}[{index}].{key}"
+            )
+        ]
+    if option.get("no_log") and isinstance(value, str) and (value != value.strip() or "\n" in value or "\r" in value):
+        return [
+            f"{name} has white space at an end or a line break in it, as what `echo` prints or a file read without"
+            " rstrip has: write it without, for a vault with `printf %s SECRET | ansible-vault encrypt_string`"
+        ]
+    return []
 
 
 def selected(parts: list[str], groups: Mapping[str, list[str]], run: set[str], skip: set[str]) -> dict[str, list[str]]:

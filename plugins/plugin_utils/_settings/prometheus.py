@@ -19,6 +19,7 @@ OWN_CREDENTIALS = [
     "web.yml", "web_password", "exporter_password", "web.crt", "web.key", "web_ca.crt", "exporter_ca.crt",
     "exporter.crt", "exporter.key",
 ]  # fmt: skip
+LONGEST_INTERVAL = "2m"  # with it, one sample of a five-minute window may be missing
 GIVEN = _core.given("prometheus")
 
 
@@ -35,6 +36,9 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     )
     intervals = ["prometheus_scrape_interval", "prometheus_evaluation_interval", "prometheus_exporter_scrape_timeout"]
     found += _core.durations(s, [*intervals, "prometheus_retention_time"])
+    size = s["prometheus_retention_size"]
+    if size and not re.fullmatch(r"([0-9]+(\.[0-9]+)?([KMGTPE]i?)?B)+", size):
+        found.append(f"prometheus_retention_size is {size}, which is not a size such as 20GB")
     timeout, interval = s["prometheus_exporter_scrape_timeout"], s["prometheus_scrape_interval"]
     if _core.longer(timeout, interval):
         found.append(
@@ -57,8 +61,17 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     except ValueError as err:
         found.append(f"scrape_targets: {err}")
     if s["prometheus_rule_pack"]:
-        found += rule_pack_problems(s)
+        found += interval_problems(s) + rule_pack_problems(s)
     return found
+
+
+def interval_problems(s: dict) -> list[str]:
+    return [
+        f"{name} is {s[name]}: the rules look back 5m and need two samples in them, so at most"
+        f" {LONGEST_INTERVAL}, or prometheus_rule_pack: false"
+        for name in ("prometheus_scrape_interval", "prometheus_evaluation_interval")
+        if _core.longer(s[name], LONGEST_INTERVAL)
+    ]
 
 
 def rule_pack_problems(s: dict) -> list[str]:

@@ -184,3 +184,36 @@ def test_files_of_the_user_are_found_beside_the_playbook(host, tmp_path):
 def test_arguments():
     flags = {"a": 1, "b": True, "c": False, "d": None, "e": "x y"}
     assert _core.arguments(flags) == ["--a=1", "--e=x y", "--b", "--no-c"]
+
+
+ROLES = sorted(path.parents[1].name for path in _core.ROLES.glob("*/meta/argument_specs.yml"))
+SECRETS = [
+    (role, name, option)
+    for role in ROLES
+    for name, option in _core.options_of(role).items()
+    if option.get("no_log") and not name.endswith("_credentials")
+]
+
+
+@pytest.mark.parametrize("text", ["correct-horse-battery\n", " correct-horse-battery", "correct\nhorse"])
+@pytest.mark.parametrize(("role", "name", "option"), SECRETS, ids=[name for dummy, name, dummy in SECRETS])
+def test_a_secret_with_white_space_around_it_is_refused_in_every_role(role, name, option, text):
+    value = {"admin": text} if option["type"] == "dict" else text
+    [line] = _core.secret_problems(value, option, name)
+    assert line.startswith(f"{name}{'.admin' if option['type'] == 'dict' else ''} has white space")
+    assert "horse" not in line
+    assert _core.secret_problems({"admin": "good"} if option["type"] == "dict" else "good", option, name) == []
+
+
+def test_secrets_inside_of_a_list_are_looked_at():
+    option = _core.options_of("alertmanager")["alertmanager_receivers"]
+    receivers = [{"name": "chat", "slack": {"api_url": "https://hooks.example/a\n"}}]
+    [line] = _core.secret_problems(receivers, option, "alertmanager_receivers")
+    assert line.startswith("alertmanager_receivers[0].slack.api_url has white space")
+
+
+def test_a_secret_with_a_line_break_is_a_problem_of_the_settings(judge):
+    assert any(
+        "prometheus_web_users.admin has white space" in line
+        for line in judge("prometheus", {"prometheus_web_users": {"admin": "correct-horse\n"}})
+    )

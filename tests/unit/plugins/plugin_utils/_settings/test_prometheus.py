@@ -33,6 +33,15 @@ def test_defaults_are_fine(judge):
             {"prometheus_version": "latest"},
             "prometheus_version is latest: give three numbers such as 3.5.3, without a v",
         ),
+        (
+            {"prometheus_scrape_interval": "5m"},
+            "prometheus_scrape_interval is 5m: the rules look back 5m and need two samples in them, so at most 2m",
+        ),
+        ({"prometheus_evaluation_interval": "3m"}, "prometheus_evaluation_interval is 3m: the rules look back"),
+        (
+            {"prometheus_retention_size": "20G"},
+            "prometheus_retention_size is 20G, which is not a size such as 20GB",
+        ),
         ({"prometheus_version": 3.5}, "prometheus_version is 3.5: give three numbers"),
         (
             {"prometheus_listen_address": "192.0.2.1"},
@@ -147,6 +156,11 @@ def test_before_the_facts_are_known(judge, host):
 def test_accepted_risks(judge):
     assert judge("prometheus", {"prometheus_listen_address": "0.0.0.0", "prometheus_web_insecure": "true"}) == []
     assert len(judge("prometheus", {"prometheus_listen_address": "0.0.0.0", "prometheus_web_insecure": "false"})) == 1
+
+
+def test_intervals_and_sizes_that_work(judge):
+    assert judge("prometheus", {"prometheus_scrape_interval": "2m", "prometheus_retention_size": "1.5TB"}) == []
+    assert judge("prometheus", {"prometheus_scrape_interval": "5m", "prometheus_rule_pack": "no"}) == []
 
 
 def test_a_switched_off_pack_is_not_judged(judge):
