@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core
+
+# An inventory plugin that fails leaves empty groups and exit code 0, and every play would be skipped in silence.
+EMPTY = (
+    "The inventory has no host in the group '%s'. The inventory plugin may have failed (look for its warning above) or"
+    " matched nothing; see `ansible-inventory --graph`."
+)
 
 
 class ActionModule(ActionBase):
@@ -32,7 +37,8 @@ class ActionModule(ActionBase):
         variables, host = _ansible.context([role], task_vars, self._templar, self._loader)
         settings, problems = _core.judge(role, variables, host)
         if problems:
-            raise AnsibleActionFail("%s; nothing was changed" % "; ".join(problems), result={"problems": problems})
+            result.update(failed=True, msg="%s; nothing was changed" % "; ".join(problems), problems=problems)
+            return
         service = getattr(_core.module_of(role), "service", None)
         if service:
             found = service(settings, host)
@@ -40,13 +46,19 @@ class ActionModule(ActionBase):
             result.update(unit=found["unit"], release={name: found[name] for name in names if name in found})
 
     def judge_all(self, parts, task_vars, result):
-        hosts = {}  # those that have a problem, by the problem
+        lines = [EMPTY % group for group in ("redis", "monitoring") if not task_vars["groups"].get(group)]
+        if not lines:
+            lines = self.problems_of_all(parts, task_vars)
+        if lines:
+            result.update(failed=True, msg="\n".join([*lines, "nothing was changed"]), problems=lines)
+
+    def problems_of_all(self, parts, task_vars):
+        """Each problem once, with the hosts that have it."""
+        hosts = {}
         tags = [set(task_vars.get(name) or []) for name in ("ansible_run_tags", "ansible_skip_tags")]
         for name, roles in _core.selected(parts, task_vars["groups"], *tags).items():
             variables, host = _ansible.context(roles, task_vars, self._templar, self._loader, name)
             for role in roles:
                 for problem in _core.judge(role, variables, host)[1]:
                     hosts.setdefault(problem, []).append(name)
-        if hosts:
-            lines = ["%s: %s" % (", ".join(dict.fromkeys(names)), problem) for problem, names in hosts.items()]
-            raise AnsibleActionFail("\n".join([*lines, "nothing was changed"]), result={"problems": lines})
+        return ["%s: %s" % (", ".join(dict.fromkeys(names)), problem) for problem, names in hosts.items()]

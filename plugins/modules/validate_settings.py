@@ -25,7 +25,8 @@ options:
   parts:
     description:
       - Playbooks whose roles are checked for all their hosts. Roles that C(--tags) or C(--skip-tags) leave out are not.
-      - A problem that several hosts have is one line.
+      - A problem that several hosts have is one line. An inventory without a host in the group C(redis) or
+        C(monitoring) is a problem in any case.
     type: list
     elements: str
     choices: [exporters, security_groups, monitoring]

@@ -3,7 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reads a role's settings as its argument spec says, and holds the checks that several roles share.
 
-Nothing here knows Ansible. Each role has a file beside this one with problems(), service() and connection().
+Nothing here knows Ansible. Each role has a file beside this one with
+
+problems(s, host)    every problem of its settings, one line each and without a secret
+connection(s, host)  how its service is asked: url, url_username, url_password, ca_path, tls_server_name
+service(s, host)     its release (see release()), and
+                     unit      the systemd unit
+                     config    the arguments of module checked_config; a file or a secret has either its content or
+                               a template, named <role>/<file>
+                     values    what the templates read; `service` among them is for role _service's service.j2
+                     warnings  lines for the result
+
+`s` has every option of the role's argument spec under its full name, as a plain value of its type.
 """
 
 from __future__ import annotations
@@ -20,7 +31,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from ...filter.bcrypt_hash import bcrypt, bcrypt_hash
+from ...filter.bcrypt_hash import bcrypt
 from ...module_utils._text import duration_seconds, is_duration
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
@@ -99,6 +110,10 @@ def module_of(role: str) -> Any:
     return importlib.import_module(f"{__package__}.{role}")
 
 
+def is_known(role: str) -> bool:
+    return (Path(__file__).parent / f"{role}.py").exists()
+
+
 @lru_cache(maxsize=None)
 def options_of(role: str) -> dict[str, dict[str, Any]]:
     text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
@@ -174,7 +189,7 @@ def selected(parts: list[str], groups: Mapping[str, list[str]], run: set[str], s
     found: dict[str, list[str]] = {}
     for part in parts:
         group, roles = PARTS[part]
-        for role in roles:
+        for role in filter(is_known, roles):
             tags = {part, role}
             if (tags & run or run & {"all", "tagged"} or not run) and not tags & skip and "tagged" not in skip:
                 for host in groups.get(group, []) if group else ["localhost"]:
@@ -493,7 +508,8 @@ class Web:
             "web_prefix": self.prefix,
             "web_ca_file": self.ca_file,
             "web_user": self.user,
-            "web_users": {name: bcrypt_hash(text, f"{self.host.name} {name}") for name, text in self.users.items()},
+            "web_users": self.users,
+            "host_name": self.host.name,
         }
 
     @property

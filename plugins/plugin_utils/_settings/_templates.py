@@ -13,6 +13,7 @@ from functools import lru_cache
 import jinja2
 import yaml
 
+from ...filter.bcrypt_hash import bcrypt_hash
 from ._core import MARKER, ROLES
 
 # A first line such as Ansible reads it: "#jinja2: variable_start_string:'[[', trim_blocks:True"
@@ -35,6 +36,7 @@ def systemd_value(text):
 
 
 FILTERS = {
+    "bcrypt_hash": bcrypt_hash,
     "to_json": json.dumps,
     "to_nice_yaml": to_nice_yaml,
     "systemd_argument": systemd_argument,

@@ -245,7 +245,6 @@ def service(s: dict, host: _core.Host) -> dict:
             **rule_values(s),
             "given": GIVEN,
             **site.values,
-            "host_name": host.name,
             "external_labels": {name: str(value) for name, value in s["prometheus_external_labels"].items()},
             "targets": found,
             "ec2_sd": ec2_sd(s),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import types
 
 import pytest
+import yaml
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core
 
 OPTIONS = {
@@ -127,31 +128,36 @@ def test_a_role_may_judge_the_content_of_an_option_itself(demo):
     assert (problems, settings["demo_receivers"]) == ([], [{"x": "1"}])
 
 
+ON_REDIS = ["redis_exporter", "node_exporter"]
+ON_MONITORING = ["alertmanager", "blackbox_exporter", "node_exporter", "prometheus", "grafana"]
+
+
 @pytest.mark.parametrize(
     ("run", "skip", "found"),
     [
-        (["all"], [], {"redis-1": ["redis_exporter", "node_exporter"], "both": ["node_exporter", "prometheus"]}),
-        (["exporters"], [], {"redis-1": ["redis_exporter", "node_exporter"], "both": ["node_exporter"]}),
-        (["prometheus", "grafana"], [], {"both": ["prometheus"]}),
-        (["all"], ["exporters", "node_exporter"], {"both": ["prometheus"]}),
-        (["verify"], [], {}),
-        (["tagged"], [], {"redis-1": ["redis_exporter", "node_exporter"], "both": ["node_exporter", "prometheus"]}),
+        ("all", "", {"redis-1": ON_REDIS, "mon-1": ON_MONITORING, "localhost": ["security_groups"]}),
+        ("tagged", "", {"redis-1": ON_REDIS, "mon-1": ON_MONITORING, "localhost": ["security_groups"]}),
+        ("exporters", "", {"redis-1": ON_REDIS}),
+        ("prometheus grafana", "", {"mon-1": ["prometheus", "grafana"]}),
+        ("node_exporter", "monitoring", {"redis-1": ["node_exporter"]}),
+        ("all", "exporters security_groups node_exporter", {"mon-1": [r for r in ON_MONITORING if r[0] != "n"]}),
+        ("verify", "", {}),
     ],
 )
-def test_roles_that_the_tags_leave(run, skip, found):
-    groups = {"redis": ["redis-1", "both"], "monitoring": ["both"]}
-    roles = _core.selected(["exporters", "monitoring"], groups, set(run), set(skip))
-    assert {host: set(found) & set(roles.get(host, [])) or set() for host, found in found.items()} == {
-        host: set(names) for host, names in found.items()
-    }
-    assert all(len(names) == len(set(names)) for names in roles.values())
-    assert set(roles) == set(found)
+def test_roles_that_the_tags_leave(monkeypatch, run, skip, found):
+    monkeypatch.setattr(_core, "is_known", lambda dummy: True)
+    groups = {"redis": ["redis-1"], "monitoring": ["mon-1"]}
+    assert _core.selected(list(_core.PARTS), groups, set(run.split()), set(skip.split())) == found
+
+
+def test_a_host_in_both_groups_has_each_role_once(monkeypatch):
+    monkeypatch.setattr(_core, "is_known", lambda dummy: True)
+    roles = _core.selected(list(_core.PARTS), {"redis": ["one"], "monitoring": ["one"]}, {"all"}, set())
+    assert sorted(roles["one"]) == sorted({*ON_REDIS, *ON_MONITORING})
 
 
 def test_parts_are_playbooks():
     """The table of parts is what the playbooks run, with their groups and tags."""
-    import yaml
-
     for part, (group, roles) in _core.PARTS.items():
         plays = yaml.safe_load((_core.ROLES.parent / "playbooks" / f"{part}.yml").read_text())
         (play,) = [play for play in plays if "roles" in play]

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The preflight as people run it. What single settings lead to is in plugin_utils/_settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+GROUPS = {
+    "redis": {"hosts": {"redis-1": {}, "redis-2": {}}, "vars": {"ansible_host": "192.0.2.1"}},
+    "monitoring": {
+        "hosts": {"mon-1": {}, "mon-2": {}},
+        "vars": {"ansible_host": "192.0.2.2", "prometheus_min_targets": 0, "prometheus_redis_group": ""},
+    },
+}
+
+
+@pytest.fixture
+def preflight(tmp_path):
+    """preflight(groups, *arguments) -> the problems, and everything that was printed."""
+
+    def run(groups, *arguments, playbook="preflight.yml"):
+        (tmp_path / "hosts.json").write_text(json.dumps({"all": {"children": groups}}))
+        command = [f"{Path(sys.executable).parent}/ansible-playbook", "-i", tmp_path / "hosts.json"]
+        environment = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1"}
+        done = subprocess.run(
+            [*command, ROOT / "playbooks" / playbook, *arguments],
+            env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        printed = done.stdout + done.stderr
+        assert "Traceback" not in printed and "UNREACHABLE" not in printed
+        found = re.search(r"^fatal: \[localhost\].* => (\{.*\})$", done.stdout, re.M)
+        assert bool(found) == (done.returncode == 2), printed
+        return json.loads(found[1])["problems"] if found else [], printed
+
+    return run
+
+
+def monitoring(**variables):
+    group = GROUPS["monitoring"]
+    return {**GROUPS, "monitoring": {**group, "vars": {**group["vars"], **variables}}}
+
+
+WRONG = {
+    "prometheus_scrape_interval": "soon",
+    "prometheus_web_users": {"admin": "{{ nobody_knows }}"},
+    "prometheus_exporter_username": "scraper",
+    "prometheus_exporter_password": "canary-password",
+    "prometheus_remote_write": [{"url": "x", "basic_auth": {"password": "canary-remote"}}],
+}
+
+
+def test_everything_at_once_and_before_a_host_is_touched(preflight):
+    started = time.monotonic()
+    problems, printed = preflight(monitoring(**WRONG), playbook="site.yml")
+    assert [problem.partition(", which would")[0] for problem in problems if "prometheus" in problem] == [
+        "mon-1, mon-2: prometheus_web_users cannot be read: 'nobody_knows' is undefined",
+        "mon-1, mon-2: prometheus_scrape_interval is soon, which is not a duration such as 30s",
+        "mon-1, mon-2: prometheus_remote_write has the key password",
+    ]
+    assert "canary" not in printed
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("arguments", [("--tags", "alertmanager"), ("--skip-tags", "prometheus")])
+def test_roles_that_tags_leave_out_are_not_judged(preflight, arguments):
+    problems, printed = preflight(monitoring(**WRONG), *arguments)
+    assert not any("prometheus" in problem for problem in problems), printed
+
+
+def test_parts_that_are_not_run_are_not_judged(preflight):
+    problems, printed = preflight(monitoring(**WRONG), "-e", '{"preflight_parts": ["exporters"]}')
+    assert not any("prometheus" in problem for problem in problems), printed
+
+
+def test_a_group_without_hosts(preflight):
+    problems, dummy = preflight({"redis": {}, "monitoring": {}}, "-e", '{"preflight_parts": []}')
+    assert [problem.partition(".")[0] for problem in problems] == [
+        "The inventory has no host in the group 'redis'",
+        "The inventory has no host in the group 'monitoring'",
+    ]
