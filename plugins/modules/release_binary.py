@@ -24,22 +24,12 @@ description:
   - A version that is installed and intact needs no connection. Its programs are hashed on every run. One that was
     changed, removed or given another mode or owner is installed anew.
 requirements:
-  - Linux on the managed host
+  - Linux on the managed host, amd64 or arm64
+extends_documentation_fragment: redisops.monitoring._attributes
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return the changed status without modifying anything.
-    support: full
-    details:
-      - Nothing is downloaded, so what only the archive can tell, such as a wrong checksum, does not show.
-  diff_mode:
-    description: Returns what has changed, or has to change in C(check_mode), when in diff mode.
-    support: full
-  idempotent:
-    description: When run twice in a row with the same options, the second run changes nothing.
-    support: full
+    details: Nothing is downloaded, so what only the archive can tell, such as a wrong checksum, does not show.
   platform:
-    description: Target operating systems that can be operated against.
-    support: full
     platforms: linux
 options:
   name:
@@ -62,8 +52,7 @@ options:
   url:
     description:
       - Where the archive is, V(http://) or V(https://).
-      - The archive is a C(tar), C(tar.gz), C(tar.xz), C(tar.bz2) or C(zip), or the program itself, also compressed.
-        Its content tells which, not its name.
+      - The archive is a C(tar.gz).
       - Redirects are followed, but not from V(https://) to V(http://).
       - User, password and query of the URL are masked in what the module returns and logs. O(url_username) and
         O(url_password) keep them out of it altogether.
@@ -77,8 +66,8 @@ options:
     description:
       - What the archive is verified by, which is V(sha256:<64 hex digits>), or the URL or absolute path (on the managed
         host) of a checksum file that lists the archive's file name. V(sha256:) may stand in front of the latter too.
-      - A checksum file has lines as C(sha256sum) writes them, with or without its option C(--tag). One that is called
-        like the archive, for example V(tool.tar.gz.sha256), may hold the digest alone.
+      - A checksum file has lines as C(sha256sum) writes them. One that is called like the archive, for example
+        V(tool.tar.gz.sha256), may hold the digest alone.
       - Required unless the version is installed and intact; nothing is ever installed unverified.
       - A digest that differs from that of the installed version's archive has the version installed anew. A checksum
         file is read only when there is something to install.
@@ -117,20 +106,20 @@ options:
     type: dict
   url_username:
     description:
-      - User name for HTTP basic or digest authentication.
+      - User name for HTTP basic authentication.
     type: str
   url_password:
     description:
-      - Password for HTTP basic or digest authentication.
+      - Password for HTTP basic authentication.
     type: str
   force_basic_auth:
     description:
-      - Send O(url_username) and O(url_password) without being asked by the server.
+      - Has no effect. O(url_username) and O(url_password) are always sent without being asked for.
     type: bool
     default: false
   validate_certs:
     description:
-      - Whether to verify the server's certificate. The cure for a private CA is O(ca_path).
+      - Whether to verify the server's certificate. For a private CA give O(ca_path).
     type: bool
     default: true
   ca_path:
@@ -240,7 +229,7 @@ downloaded:
   type: bool
   sample: false
 diff:
-  description: Versions before and after, and what of an installed version had to be mended.
+  description: Versions before and after, and what of an installed version had to be repaired.
   returned: success
   type: dict
   sample:
@@ -255,14 +244,12 @@ diff:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.redisops.monitoring.plugins.module_utils._release_binary import Installation, disk_error
-from ansible_collections.redisops.monitoring.plugins.module_utils._release_source import (
-    ReleaseError,
-    Source,
-    is_url,
-    mask_url,
-    one_line,
-)
+
+from ..module_utils._release.common import ReleaseError
+from ..module_utils._release.download import is_url, mask_url
+from ..module_utils._release.installation import Installation, disk_error
+from ..module_utils._release.source import Source
+from ..module_utils._text import one_line
 
 
 def main():
@@ -298,7 +285,7 @@ def main():
             module.params[option] = mask_url(params[option])
     module.no_log = False
     log = "state={state} name={name} version={version} root={root} url={url} src={src}".format(**module.params)
-    module.log(one_line(log))
+    module.log(one_line(log, 1000))
     try:
         installation = Installation(params)
         if params["state"] == "absent":
@@ -307,7 +294,7 @@ def main():
             result = installation.present(Source(params), module.check_mode)
     except (OSError, ReleaseError) as err:
         cause = disk_error(err, installation.root) if isinstance(err, OSError) else err
-        module.fail_json(msg=one_line(f"{params['name']} {params['version']}: {cause}"))
+        module.fail_json(msg=one_line(f"{params['name']} {params['version']}: {cause}", 1000))
     module.exit_json(**result)
 
 

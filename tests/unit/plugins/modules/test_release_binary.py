@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import bz2
 import contextlib
 import errno
 import fcntl
@@ -13,7 +12,6 @@ import hashlib
 import http.server
 import io
 import json
-import lzma
 import multiprocessing
 import os
 import resource
@@ -27,34 +25,26 @@ import subprocess
 import tarfile
 import threading
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _release_binary, _release_source
+from ansible_collections.redisops.monitoring.plugins.module_utils._release import archive as release_archive
+from ansible_collections.redisops.monitoring.plugins.module_utils._release import installation as release_installation
+from ansible_collections.redisops.monitoring.plugins.module_utils._release import source as release_source
+from ansible_collections.redisops.monitoring.plugins.module_utils._release import versions as release_versions
 from ansible_collections.redisops.monitoring.plugins.modules import release_binary
 
-# Architecture: e_machine, ELF class (1: 32 bit, 2: 64 bit), ELF data (1: little endian, 2: big endian)
-MACHINES = {
-    "386": (3, 1, 1),
-    "amd64": (62, 2, 1),
-    "arm": (40, 1, 1),
-    "arm64": (183, 2, 1),
-    "ppc64le": (21, 2, 1),
-    "s390x": (22, 2, 2),
-}
-HOST = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x"}.get(os.uname().machine)
+MACHINES = {"amd64": 62, "arm64": 183}
+HOST = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine)
 if HOST is None:
     pytest.skip("no ELF header for this machine in the tests", allow_module_level=True)
 OTHER = "arm64" if HOST == "amd64" else "amd64"
 NAME = "tool-1.0.linux"
 
 
-def elf(tag="", machine=HOST, kind=2):
+def elf(tag="", machine=HOST):
     """A small program. On amd64 it runs, and ends with the status that stands in front of the tag."""
-    number, bits, order = MACHINES[machine]
-    char = "<" if order == 1 else ">"
-    head = b"\x7fELF" + bytes([bits, order, 1]) + bytes(9) + struct.pack(char + "HHI", kind, number, 1)
+    head = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9) + struct.pack("<HHI", 2, MACHINES[machine], 1)
     if machine != "amd64":
         return head.ljust(64, b"\0") + tag.encode()
     status = int(tag.split("-")[0]) if tag[:1].isdigit() else 0
@@ -68,15 +58,7 @@ def sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-PACKERS = {
-    "": lambda content: content,
-    "gz": lambda content: gzip.compress(content, mtime=0),
-    "xz": lzma.compress,
-    "bz2": bz2.compress,
-}
-
-
-def tar(files, packer="gz", extra=(), **options):
+def tar(files, extra=(), **options):
     """An archive of {path: bytes} and of the TarInfo objects in extra; the same bytes every time."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:", **options) as archive:
@@ -86,24 +68,13 @@ def tar(files, packer="gz", extra=(), **options):
             archive.addfile(info, io.BytesIO(content))
         for info in extra:
             archive.addfile(info)
-    return PACKERS[packer](out.getvalue())
+    return gzip.compress(out.getvalue(), mtime=0)
 
 
 def special(path, kind, link=""):
     info = tarfile.TarInfo(path)
     info.type, info.linkname = kind, link
     return info
-
-
-def zipped(files, modes=None):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in files.items():
-            info = zipfile.ZipInfo(path)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = (modes or {}).get(path, stat.S_IFREG | 0o644) << 16
-            archive.writestr(info, content)
-    return out.getvalue()
 
 
 def release(tag="1", **options):
@@ -295,7 +266,7 @@ def test_first_installation(run, mirror, root):
         "after": "current: 1.0\nversions: 1.0\n",
     }
     assert [path for path, headers in mirror.requests] == ["/v1.0/sha256sums.txt", f"/v1.0/{NAME}.tar.gz"]
-    assert {headers["User-Agent"] for path, headers in mirror.requests} == {"ansible-httpget"}
+    assert {headers["User-Agent"] for path, headers in mirror.requests} == {"redisops.monitoring"}
     assert names(root) == [LOCK, "1.0", "current"]
     assert names(root / "1.0") == [MANIFEST, "tool", "toolctl"]
     assert os.readlink(root / "current") == "1.0"
@@ -356,9 +327,9 @@ def test_unchanged_run_opens_no_connection_and_writes_nothing(run, mirror, root)
 def test_unchanged_run_hashes_what_is_installed(run, from_src, monkeypatch):
     run(**from_src())
     hashed = []
-    digest = _release_binary.file_digest
+    digest = release_versions.file_digest
     monkeypatch.setattr(
-        _release_binary, "file_digest", lambda path: hashed.append(os.path.basename(path)) or digest(path)
+        release_versions, "file_digest", lambda path: hashed.append(os.path.basename(path)) or digest(path)
     )
     run(**from_src())
     assert hashed == ["tool", "toolctl"]
@@ -464,7 +435,7 @@ def test_root_may_be_reached_by_a_link(run, root, from_src, tmp_path):
 
 def test_default_root_is_below_opt():
     params = {"name": "tool", "version": "1", "binaries": ["a", "b", "a"], "root": None, "keep": 2}
-    installation = _release_binary.Installation(params)
+    installation = release_installation.Installation(params)
     assert installation.root == "/opt/tool"
     assert installation.binaries == ["a", "b"]
 
@@ -558,7 +529,7 @@ def test_wrong_owner_is_mended_without_the_archive(run, root, from_src, path, id
 def test_program_that_changes_while_it_is_mended(run, root, from_src, fail, monkeypatch):
     run(**from_src())
     (root / "1.0/tool").chmod(0o777)
-    monkeypatch.setattr(_release_binary, "file_digest", lambda path: sha256(elf(f"1-{os.path.basename(path)}")))
+    monkeypatch.setattr(release_versions, "file_digest", lambda path: sha256(elf(f"1-{os.path.basename(path)}")))
     (root / "1.0/tool").write_bytes(b"evil")
     fail("is being changed by someone else", str(root / "1.0/tool"))
 
@@ -658,18 +629,8 @@ def test_check_mode_still_refuses_what_can_be_told(fail, root):
 
 PROGRAM = elf("1-tool")
 FORMATS = {
-    "tool.tar": release(packer=""),
-    "tool.tar.gz": release(packer="gz"),
-    "tool.tar.xz": release(packer="xz"),
-    "tool.tar.bz2": release(packer="bz2"),
-    "tool.zip": zipped({"tool-1.0/tool": PROGRAM, "tool-1.0/": b"", "README": b"text"}),
-    "windows.zip": zipped({"tool-1.0\\tool": PROGRAM}),
-    "tool": PROGRAM,
-    "tool-linux-amd64": PROGRAM,
-    "tool.gz": gzip.compress(PROGRAM),
-    "tool.xz": lzma.compress(PROGRAM),
-    "tool_1.0_linux_amd64.bz2": bz2.compress(PROGRAM),
-    "wrong-suffix.zip": release(packer="gz"),
+    "tool.tar.gz": release(),
+    "wrong-suffix.zip": release(),
     "pax.tar.gz": release(format=tarfile.PAX_FORMAT),
     "ustar.tar.gz": release(format=tarfile.USTAR_FORMAT),
     "dot.tar.gz": tar({"./tool": PROGRAM}),
@@ -682,36 +643,26 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("archive", FORMATS)
-def test_formats(run, root, from_src, archive):
+def test_archives(run, root, from_src, archive):
     result = run(binaries=["tool"], **from_src(content=FORMATS[archive], name=archive))
     assert result["changed"] is True
     assert (root / "current/tool").read_bytes() == PROGRAM
     assert names(root / "1.0") == [MANIFEST, "tool"]
 
 
-def test_one_program_for_two_binaries(fail, from_src):
-    fail("tool is a single program", "tool, toolctl", **from_src(content=PROGRAM, name="tool"))
-
-
 BAD_ARCHIVES = {
-    "not an archive": (b"just some text, no archive", ["neither a tar", "zip", "just some text"]),
-    "empty": (b"", ["neither a tar"]),
-    "gz of text": (gzip.compress(b"text" * 500), ["neither a tar", "texttext"]),
-    "tar truncated": (release(packer="gz")[:200], ["cannot be read", "damaged"]),
-    "xz truncated": (release(packer="xz")[:200], ["cannot be read", "damaged"]),
-    "bz2 truncated": (release(packer="bz2")[:-60], ["cannot be read", "damaged"]),
-    "tar cut in a program": (release(packer="")[:1900], ["cannot be read", "damaged"]),
-    "zip truncated": (zipped({"tool": PROGRAM})[:-30], ["cannot be read", "damaged"]),
-    "zip altered inside": (
-        zipped({"tool": PROGRAM, "toolctl": PROGRAM}).replace(b"tool", b"tooL", 1),
-        ["cannot be read", "damaged"],
-    ),
-    "gz altered inside": (release()[:60] + b"\xff\xff\xff" + release()[63:], ["cannot be read", "damaged"]),
+    "not an archive": (b"just some text, no archive", ["cannot be read as tar.gz"]),
+    "empty": (b"", ["cannot be read as tar.gz"]),
+    "gz of text": (gzip.compress(b"text" * 500), ["cannot be read as tar.gz"]),
+    "truncated": (release()[:200], ["cannot be read", "damaged"]),
+    "cut in a program": (gzip.compress(gzip.decompress(release())[:1900]), ["cannot be read", "damaged"]),
+    "altered inside": (release()[:60] + b"\xff\xff\xff" + release()[63:], ["cannot be read", "damaged"]),
+    "without compression": (gzip.decompress(release()), ["cannot be read as tar.gz"]),
     "binary missing": (
         tar({f"{NAME}/tool": PROGRAM, f"{NAME}/README": b"x"}),
         ["does not hold toolctl", f"it holds {NAME}/README"],
     ),
-    "nothing in it": (tar({}), ["neither a tar"]),
+    "nothing in it": (tar({}), ["does not hold tool, toolctl", "it holds nothing"]),
     "many files, none of them right": (
         tar({f"d/file{number}": b"x" for number in range(40)}),
         ["does not hold tool, toolctl", "d/file11 and 28 more"],
@@ -723,14 +674,11 @@ BAD_ARCHIVES = {
     "script": (tar({"tool": PROGRAM, "toolctl": b"#!/bin/sh\n"}), ["toolctl in", "is not a Linux program", "#!/bin/s"]),
     "cut ELF": (tar({"tool": PROGRAM, "toolctl": PROGRAM[:10]}), ["toolctl in", "is not a Linux program"]),
     "Windows": (tar({"tool": b"MZ\x90\0" + bytes(100), "toolctl": PROGRAM}), ["tool in", "is not a Linux program"]),
-    "object file": (tar({"tool": PROGRAM, "toolctl": elf(kind=1)}), ["toolctl in", "is an object file"]),
-    "zero size": (tar({"tool": PROGRAM, "toolctl": b""}), ["toolctl in", "is empty"]),
+    "zero size": (tar({"tool": PROGRAM, "toolctl": b""}), ["toolctl in", "is not a Linux program"]),
     "traversal": (tar({"tool": PROGRAM, "../../toolctl": PROGRAM}), ["is not safe", "file ../../toolctl"]),
     "traversal inside": (tar({"tool": PROGRAM, "a/../toolctl": PROGRAM}), ["is not safe", "file a/../toolctl"]),
     "traversal elsewhere": (tar({"../etc/cron.d/x": b"x", "tool": PROGRAM}), ["is not safe", "../etc/cron.d/x"]),
     "absolute": (tar({"/usr/bin/toolctl": PROGRAM}), ["is not safe", "file /usr/bin/toolctl"]),
-    "zip traversal": (zipped({"..\\..\\tool": PROGRAM}), ["is not safe", "../../tool"]),
-    "zip absolute": (zipped({"/tool": PROGRAM}), ["is not safe", "file /tool"]),
     "symbolic link escapes": (
         tar({"tool": PROGRAM}, extra=[special("a/toolctl", tarfile.SYMTYPE, "../../etc/shadow")]),
         ["is not safe", "symbolic link a/toolctl -> ../../etc/shadow leads out"],
@@ -743,11 +691,6 @@ BAD_ARCHIVES = {
         tar({"tool": PROGRAM}, extra=[special("toolctl", tarfile.LNKTYPE, "../../etc/shadow")]),
         ["is not safe", "hard link toolctl -> ../../etc/shadow"],
     ),
-    "zip symbolic link escapes": (
-        zipped({"x": b"/etc/shadow"}, {"x": stat.S_IFLNK | 0o777}),
-        ["is not safe", "symbolic link x -> /etc/shadow"],
-    ),
-    "zip device": (zipped({"x": b""}, {"x": stat.S_IFCHR | 0o666}), ["is not safe", "special file x"]),
     "device": (tar({}, extra=[special("toolctl", tarfile.CHRTYPE)]), ["is not safe", "special file toolctl"]),
     "block device": (tar({}, extra=[special("sda", tarfile.BLKTYPE)]), ["is not safe", "special file sda"]),
     "fifo": (tar({}, extra=[special("toolctl", tarfile.FIFOTYPE)]), ["is not safe", "special file toolctl"]),
@@ -777,12 +720,11 @@ def test_bad_archives(run, root, fail, from_src, case):
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_architectures(run, from_src, fail, monkeypatch, machine):
-    uname = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
     options = from_src(content=tar({"tool": elf(machine=machine)}))
-    for host in MACHINES:
-        facts = os.uname_result(("Linux", "host", "6.1", "#1", uname.get(host, host)))
+    for host, uname in (("amd64", "x86_64"), ("arm64", "aarch64"), (machine, "riscv64")):
+        facts = os.uname_result(("Linux", "host", "6.1", "#1", uname))
         monkeypatch.setattr(os, "uname", lambda facts=facts: facts)
-        if host == machine:
+        if host == machine:  # or the host is of a kind that we know nothing of
             assert run(binaries=["tool"], **options)["changed"] is True
             run(binaries=["tool"], state="absent")
         else:
@@ -793,20 +735,17 @@ def test_architectures(run, from_src, fail, monkeypatch, machine):
     ("limit", "value", "fragment"),
     [
         ("MAX_ARCHIVE", 100, "is larger than 100 bytes"),
-        ("MAX_PROGRAM", 50, "tool is larger than 50 bytes"),
-        ("MAX_UNPACKED", 600, "unpacks to more than 600 bytes"),
-        ("MAX_MEMBERS", 2, "holds more than 2 files"),
+        ("MAX_CHECKSUM_FILE", 20, "is larger than 20 bytes"),
     ],
 )
-def test_limits(fail, from_src, mirror, monkeypatch, limit, value, fragment):
-    monkeypatch.setattr(_release_source, limit, value)
-    fail(fragment, **from_src())
+def test_limits(fail, mirror, monkeypatch, limit, value, fragment):
+    monkeypatch.setattr(release_source, limit, value)
     fail(fragment, **mirror.publish("/v1.0", f"{NAME}.tar.gz", release()))
 
 
 def test_bomb_is_not_unpacked(fail, from_src, monkeypatch):
     """A gigabyte of zeros in a file that nobody asked for."""
-    monkeypatch.setattr(_release_source, "MAX_UNPACKED", 50 << 20)
+    monkeypatch.setattr(release_archive, "MAX_UNPACKED", 50 << 20)
     out = io.BytesIO()
     with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1) as packed:
         info = tarfile.TarInfo("zeros")
@@ -827,16 +766,11 @@ SUMS = {
     "plain": f"{OTHER_DIGEST}  other.tar.gz\n{DIGEST}  {NAME}.tar.gz\n",
     "binary mode": f"{DIGEST} *{NAME}.tar.gz\n",
     "upper case": f"{DIGEST.upper()}  {NAME}.tar.gz\n",
-    "BSD": f"SHA256 (other.tar.gz) = {OTHER_DIGEST}\nSHA256 ({NAME}.tar.gz) = {DIGEST}\n",
     "with directory": f"{DIGEST}  ./dist/{NAME}.tar.gz\n",
     "Windows line ends": f"{OTHER_DIGEST}  other.tar.gz\r\n{DIGEST}  {NAME}.tar.gz\r\n",
     "byte order mark": f"\ufeff{DIGEST}  {NAME}.tar.gz\n",
     "no line end": f"{DIGEST}  {NAME}.tar.gz",
     "signed": f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{DIGEST}  {NAME}.tar.gz\n-----BEGIN PGP SIGNATURE",
-    "several algorithms": (
-        f"SHA512 ({NAME}.tar.gz) = {'a' * 128}\nSHA3-256 ({NAME}.tar.gz) = {'b' * 64}\n"
-        f"SHA256 ({NAME}.tar.gz) = {DIGEST}\n"
-    ),
     "listed twice alike": f"{DIGEST}  {NAME}.tar.gz\n{DIGEST}  {NAME}.tar.gz\n",
 }
 BAD_SUMS = {
@@ -846,9 +780,8 @@ BAD_SUMS = {
     "digest alone": (f"{DIGEST}\n", [f"does not list {NAME}.tar.gz"]),
     "web page": ("<!doctype html><p>Sign in", [f"does not list {NAME}.tar.gz"]),
     "two digests": (f"{DIGEST}  {NAME}.tar.gz\n{OTHER_DIGEST}  {NAME}.tar.gz\n", ["with different digests"]),
-    "sha512": (f"{'a' * 128}  {NAME}.tar.gz\n", ["not by sha256"]),
-    "md5": (f"{'a' * 32}  {NAME}.tar.gz\n", ["not by sha256"]),
-    "BSD sha3": (f"SHA3-256 ({NAME}.tar.gz) = {DIGEST}\n", ["not by sha256"]),
+    "sha512": (f"{'a' * 128}  {NAME}.tar.gz\n", [f"does not list {NAME}.tar.gz by sha256"]),
+    "md5": (f"{'a' * 32}  {NAME}.tar.gz\n", [f"does not list {NAME}.tar.gz by sha256"]),
 }
 
 
@@ -1031,7 +964,7 @@ def test_content_encoding_is_not_undone(run, mirror):
 def test_unreachable(fail, mirror):
     options = mirror.publish("/v1.0", f"{NAME}.tar.gz", release())
     mirror.stop()
-    fail("cannot reach", options["checksum"], "Connection refused", **options)
+    fail("cannot reach", options["checksum"], "connection refused", **options)
     fail("cannot reach http://name.invalid/x.tar.gz", url="http://name.invalid/x.tar.gz", checksum="sha256:" + DIGEST)
 
 
@@ -1040,7 +973,7 @@ def test_silent_server(fail, mirror):
     release_server = threading.Event()
     mirror.files[f"/v1.0/{NAME}.tar.gz"] = lambda handler: release_server.wait(10)
     started = time.monotonic()
-    fail("cannot reach", options["url"], "timed out", timeout=1, **options)
+    fail("cannot reach", options["url"], "no answer within 1 s", timeout=1, **options)
 
     def stall(handler):
         handler.send_response(200)
@@ -1081,8 +1014,8 @@ def test_redirect_into_nothing(fail, mirror):
 
 def test_https_with_a_private_ca(run, fail, https_mirror, pki, tmp_path):
     options = https_mirror.publish("/v1.0", f"{NAME}.tar.gz", release())
-    fail("cannot reach", "certificate verify failed", "ca_path", **options)
-    fail("ca_path", "does not exist", ca_path=str(tmp_path / "no.pem"), **options)
+    fail("cannot reach", "certificate refused", "ca_path", **options)
+    fail("ca_path", "cannot be used: no such file", ca_path=str(tmp_path / "no.pem"), **options)
     assert https_mirror.requests == []
     assert run(ca_path=pki.ca(), **options)["changed"] is True
     run(state="absent")
@@ -1201,7 +1134,7 @@ def test_no_secret_in_any_output(run, mirror, outcome, monkeypatch):
 @pytest.mark.parametrize("value", ["canary-header\nX-More: y", "canary-header\r"])
 def test_header_that_would_break_the_request(fail, mirror, value):
     options = mirror.publish("/v1.0", f"{NAME}.tar.gz", release())
-    assert "canary" not in fail("headers hold a line break", headers={"X-Token": value}, **options)
+    assert "canary" not in fail("the request cannot be sent", headers={"X-Token": value}, **options)
 
 
 @pytest.mark.parametrize(
@@ -1519,7 +1452,7 @@ def test_error_at_every_step(run, interrupted, case, root, monkeypatch):
         check()
         if result.get("failed"):
             assert "\n" not in result["msg"]
-            assert "cannot work in" in result["msg"]
+            assert "cannot work in" in result["msg"] or "cannot read src" in result["msg"]
         check_converged()
         if seen[0] < at:
             break
@@ -1629,7 +1562,7 @@ def test_lock_that_was_removed_between_opening_and_taking_it(run, root, from_src
 
 def test_lock_held_for_ever(run, fail, root, from_src, monkeypatch):
     run(**from_src())
-    monkeypatch.setattr(_release_binary, "LOCK_WAIT", 0.2)
+    monkeypatch.setattr(release_installation, "LOCK_WAIT", 0.2)
     with open(root / LOCK) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         fail("another run holds", str(root / LOCK), "fuser")
