@@ -33,6 +33,7 @@ import yaml
 
 from ...filter.bcrypt_hash import bcrypt
 from ...module_utils._text import duration_seconds, is_duration
+from . import mirror
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 MARKER = "Managed by redisops.monitoring"
@@ -304,7 +305,7 @@ def release_problems(s: dict[str, Any], host: Host, role: str, title: str, examp
         found.append(f"{role}_version is {version}: give three numbers such as {example}, without a v")
     if host.architecture and host.architecture not in ARCHITECTURES:
         found.append(f"there is no release of {title} for the processor {host.architecture}")
-    return found
+    return found + mirror.problems(s)
 
 
 def belong_together(s: dict[str, Any], pairs: list[tuple[str, str]]) -> list[str]:
@@ -385,7 +386,7 @@ def arguments(flags: dict[str, Any]) -> list[str]:
 def release(s: dict[str, Any], host: Host, role: str, repository: str, binaries: list[str]) -> dict[str, Any]:
     """What is installed, as module release_binary takes it."""
     version, src = s[f"{role}_version"], s[f"{role}_archive"]
-    base = f"{s['monitoring_mirror_url'].rstrip('/')}/{repository}/releases/download/v{version}"
+    base = mirror.url(s, repository, "releases/download", f"v{version}")
     archive = f"{repository.rpartition('/')[2]}-{version}.linux-{ARCHITECTURES.get(host.architecture, '')}.tar.gz"
     return {
         "name": role,
