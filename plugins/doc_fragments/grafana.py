@@ -13,6 +13,7 @@ options:
   url:
     description:
       - Base URL of Grafana, with its sub-path where it is served below one. It must not hold a user name or password.
+      - Grafana is asked directly. A proxy in the environment, such as C(http_proxy), is not used.
     type: str
     required: true
     aliases: [grafana_url]

@@ -88,6 +88,8 @@ def _no_passphrase():
 
 def _reason(err):
     reason = getattr(err, "reason", None) or getattr(err, "strerror", None) or str(err)
+    if any(words in reason for words in ("PEM lib", "NO_START_LINE", "NO_CERTIFICATE_OR_CRL_FOUND")):
+        return "it is not in PEM format"
     return reason.lower().replace("_", " ")
 
 

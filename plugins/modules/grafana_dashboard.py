@@ -42,7 +42,9 @@ options:
     description: JSON file on the host that the module runs on.
     type: path
   dashboard_url:
-    description: URL of a JSON file. Its certificate is checked against O(source_ca_path).
+    description:
+      - URL of a JSON file. Its certificate is verified with O(source_ca_path).
+      - A proxy in the environment, such as C(https_proxy), is used for this and for O(mirror_url).
     type: str
   definition:
     description:

@@ -181,9 +181,9 @@ class Package:
             raise ReleaseError(f"apt installed {self.name} {now or 'nothing'} instead of {self.version}")
 
     def check_deb(self):
-        rc, out, err = self.run("dpkg-deb", "--field", self.deb, "Package", "Version", "Architecture")
         if not os.path.isfile(self.deb):
             raise ReleaseError(f"there is no file {self.deb} (deb): put the package there first")
+        rc, out, err = self.run("dpkg-deb", "--field", self.deb, "Package", "Version", "Architecture")
         fields = dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
         if rc != 0 or "Package" not in fields:
             raise ReleaseError(f"{self.deb} is not a Debian package: {one_line(err)}")

@@ -10,9 +10,10 @@ import fcntl
 import os
 import socket
 import stat
-import tempfile
 import time
 
+from .._files import write_atomically
+from .._text import one_line
 from . import client as grafana
 from .module import refuse_credentials
 
@@ -60,7 +61,7 @@ class Access:
         rc, out, err = self.module.run_command(argv, data=params["url_password"] + "\n", binary_data=False, cwd="/")
         if rc != 0:
             said = [line for line in (err + "\n" + out).splitlines() if line.strip()]
-            why = grafana.one_line(said[-1] if said else "exit %d" % rc)
+            why = one_line(said[-1] if said else "exit %d" % rc)
             raise grafana.GrafanaError(
                 "the password of %r could not be set with %s: %s"
                 % (params["url_username"], self.command_line()[0], why)
@@ -131,21 +132,9 @@ class Access:
         name = "%s%s" % (ours, time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime()) + "%06d" % (time.time() % 1 * 1e6))
         made = self.admin.request("POST", tokens, {"name": name})
         self.module.no_log_values.add(made["key"])
-        self.write(made["key"])
+        write_atomically(self.path, made["key"].encode() + b"\n", 0o600)
         for one in old:
             self.admin.request("DELETE", "%s/%d" % (tokens, one["id"]))
-
-    def write(self, token):
-        handle, temporary = tempfile.mkstemp(prefix=".redisops-", dir=os.path.dirname(self.path))
-        try:
-            with os.fdopen(handle, "w") as stream:  # mkstemp makes it 0600
-                stream.write(token + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.rename(temporary, self.path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
 
     # -- both
 

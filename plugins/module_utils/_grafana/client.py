@@ -5,23 +5,17 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
 import re
-import socket
-import ssl
 import time
-import urllib.error
 import urllib.parse
 
-from ansible.module_utils.urls import ConnectionError as UrlsConnectionError
-from ansible.module_utils.urls import open_url
+from .. import _http
+from .._text import one_line
 
 # Pauses between tries, in seconds. Together about as long as a proxy or a database takes to fail over.
 PAUSES = (0.5, 1.0, 2.0)
 LONGEST_PAUSE = 10.0
-LONGEST_ANSWER = 60.0  # beyond the timeout, which each part of an answer has anew
 
 
 class GrafanaError(Exception):
@@ -32,19 +26,11 @@ class Unanswered(GrafanaError):
     """A request that may or may not have arrived."""
 
 
-class Trouble(Exception):
-    """A request without an answer: `final` when more tries are useless, `sent` when it may have arrived."""
-
-    def __init__(self, text, final=False, sent=True):
-        super().__init__(text)
-        self.final, self.sent = final, sent
-
-
 class Answer:
-    def __init__(self, status, text, headers=None):
-        self.status, self.text, self.headers = status, text, headers or {}
+    def __init__(self, response):
+        self.status, self.headers, self.text = response.status, response.headers, response.text()
         try:
-            self.data = json.loads(text)
+            self.data = response.json()
         except ValueError:
             self.data = None
 
@@ -52,11 +38,7 @@ class Answer:
     def message(self):
         """The server's own words, in one line."""
         words = self.data.get("message") if isinstance(self.data, dict) else self.text[:200]
-        return one_line(words or "")
-
-
-def one_line(text):
-    return " ".join(str(text).split())[:500]
+        return one_line(words or "", 500)
 
 
 def read_text(path, option, encoding="utf-8"):
@@ -73,131 +55,56 @@ def read_token(path):
     return read_text(path, "token_path").strip()
 
 
-def describe_failure(exc):
-    """(text, final, sent) of an exception on the way to an answer."""
-    reason = getattr(exc, "reason", exc)
-    reason = exc if isinstance(reason, str) or reason is None else reason
-    text = one_line(reason)
-    if isinstance(reason, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in text:
-        cause = one_line(getattr(reason, "verify_message", "") or text).rstrip(".")
-        cure = "give the CA that issued it as ca_path"
-        if "ostname mismatch" in cause or "IP address mismatch" in cause:
-            cure = "use a name that the certificate is for"
+def is_cut(error):
+    """Whether a server has broken off the TLS handshake: it may only be starting."""
+    return error.kind == "tls" and "EOF" in str(error.__cause__)
+
+
+def is_final(error):
+    """Whether more tries are useless."""
+    return error.kind not in ("connect", "timeout", "protocol") and not is_cut(error)
+
+
+def explain(error):
+    """Why there is no answer, and what to do about it."""
+    text = str(error)
+    if error.kind == "certificate":
+        cause, fix = text.partition(": ")[2].rstrip("."), "give the CA that issued it as ca_path"
+        if "mismatch" in cause:
+            fix = "use a name that the certificate is for"
         elif "expired" in cause:
-            cure = "renew it"
-        return "its certificate is not trusted (%s): %s" % (cause, cure), True, False
-    if any(word in text for word in ("NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE", "PEM lib", "[PEM")):
-        return "ca_path, client_cert or client_key is not in PEM format", True, False
-    if "KEY_VALUES_MISMATCH" in text:
-        return "client_key is not the key of client_cert", True, False
-    if isinstance(reason, ssl.SSLEOFError) or "EOF occurred in violation" in text:  # it may only be starting anew
-        return "it cuts TLS connections short: does it want a client certificate, or another one?", False, True
-    if isinstance(reason, ssl.SSLError) or "[SSL" in text:
-        if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER" in text or "UNKNOWN_PROTOCOL" in text:
-            return "it answers plain HTTP on this port: use http:// or set up HTTPS", True, False
-        if "CERTIFICATE_REQUIRED" in text or "certificate required" in text:
-            return "it wants a client certificate: set client_cert and client_key", True, False
-        return "the TLS handshake failed (%s)" % text, True, False
-    if isinstance(reason, (socket.timeout, TimeoutError)):
-        return "timeout", False, True
-    if isinstance(reason, ConnectionRefusedError):
-        return "the connection was refused: is it running, and is the port open to this host?", False, False
-    if isinstance(reason, socket.gaierror):
-        return "its host name cannot be resolved (%s)" % text, False, False
-    if isinstance(reason, ValueError):  # its words may hold a header, and with it a secret
-        return "a request to this URL cannot be built", True, False
-    return "the connection failed (%s)" % (text or type(reason).__name__), False, True
-
-
-def check_files(**paths):
-    """What OpenSSL would say in words that name no file, or ask a passphrase for."""
-    for name, path in paths.items():
-        if not path:
-            continue
-        try:
-            with open(path, "rb") as handle:
-                content = handle.read()
-        except OSError as exc:
-            text = "there is no file %s (%s)" if isinstance(exc, FileNotFoundError) else "%s cannot be read (%s)"
-            raise Trouble(text % (path, name), final=True, sent=False) from exc
-        if re.search(rb"^(?:-----BEGIN ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED)", content, re.M):
-            raise Trouble("the key in %s (%s) has a passphrase: take it out" % (path, name), final=True, sent=False)
-
-
-def fetch(method, url, timeout, body=None, headers=None, ca_path=None, **options):
-    """One HTTP exchange. The Answer, whatever its status, or Trouble."""
-    headers = dict(headers or {}, Accept="application/json")
-    data = None
-    if body is not None:
-        data = json.dumps(body).encode()
-        headers["Content-Type"] = "application/json"
-    check_files(ca_path=ca_path, client_cert=options.get("client_cert"), client_key=options.get("client_key"))
-    try:
-        # No redirects: a write would become a read, and credentials could go to another server.
-        response = open_url(
-            url,
-            method=method,
-            data=data,
-            headers=headers,
-            timeout=timeout,
-            ca_path=ca_path,
-            use_netrc=False,
-            http_agent="redisops.monitoring",
-            follow_redirects=options.pop("follow_redirects", "none"),
-            **options,
-        )
-        text = read_all(response, timeout + LONGEST_ANSWER)
-        return Answer(response.getcode(), text, dict(response.headers.items()))
-    except urllib.error.HTTPError as exc:
-        try:
-            text = read_all(exc, timeout)
-        except (OSError, http.client.HTTPException):
-            text = ""
-        return Answer(exc.code, text, dict(exc.headers.items()))
-    except (OSError, http.client.HTTPException, UrlsConnectionError, ValueError) as exc:
-        text, final, sent = describe_failure(exc)
-        if text == "timeout":
-            text = "no answer within %s s" % timeout
-        raise Trouble(text, final, sent) from exc
-
-
-def read_all(response, seconds):
-    """The body of an answer, unless it only trickles in."""
-    deadline, parts = time.monotonic() + seconds, []
-    while True:
-        part = response.read1(65536)
-        if not part:
-            break
-        parts.append(part)
-        if time.monotonic() > deadline:
-            raise socket.timeout
-    if getattr(response, "length", None):
-        raise http.client.IncompleteRead(b"".join(parts), response.length)
-    return b"".join(parts).decode("utf-8", "replace")
+            fix = "renew it"
+        return "its certificate is not trusted (%s): %s" % (cause, fix)
+    if isinstance(error.__cause__, ConnectionRefusedError):
+        return "the connection was refused: is it running, and is the port open to this host?"
+    if is_cut(error):
+        return "it cuts TLS connections short: does it want a client certificate, or another one?"
+    if "certificate required" in text:
+        return "it wants a client certificate: set client_cert and client_key"
+    return text + (": use http:// or set up HTTPS" if "plain HTTP" in text else "")
 
 
 def with_tries(exchange, may_repeat):
-    """exchange() until it gives something to work with. The last Answer, or the last Trouble."""
+    """The Answer of exchange(), which is repeated after errors that may pass; the last HttpError without one."""
     for pause in PAUSES + (None,):
-        trouble = answer = None
+        answer = error = None
         try:
-            answer = exchange()
+            answer = Answer(exchange())
             if answer.status != 429 and answer.status < 500:
                 return answer
-        except Trouble as exc:
-            trouble = exc
-        if pause is not None and may_repeat(answer, trouble):
-            time.sleep(pause_for(answer, pause))
-            continue
-        if trouble:
-            raise trouble
-        return answer
-    raise AssertionError("unreachable")
+        except _http.HttpError as exc:
+            error = exc
+        if pause is None or error and is_final(error) or not may_repeat(answer, error):
+            break
+        time.sleep(pause_for(answer, pause))
+    if error:
+        raise error
+    return answer
 
 
 def pause_for(answer, pause):
     """What Retry-After asks for, within reason."""
-    asked = answer.headers.get("Retry-After", "") if answer else ""
+    asked = answer.headers.get("retry-after", "") if answer else ""
     return min(float(asked), LONGEST_PAUSE) if asked.isdigit() else pause
 
 
@@ -222,14 +129,14 @@ class Client:
             raise GrafanaError("token holds characters that no token has: is it the content of another file?")
         place = params.get("token_path")
         self.who = "the token" + (" in %s" % place if place else "") if token else "user %r" % self.user
-        credentials = "%s:%s" % (self.user, params.get("url_password") or "")
-        basic = base64.b64encode(credentials.encode("utf-8")).decode()
-        self.headers = {"Authorization": "Bearer " + token if token else "Basic " + basic}
+        self.headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if self.org_id is not None:
             self.headers["X-Grafana-Org-Id"] = str(self.org_id)
         self.uses_token = bool(token)
-        self.timeout = params["timeout"]
-        self.options = {key: params.get(key) for key in ("ca_path", "client_cert", "client_key", "validate_certs")}
+        self.options = {key: params.get(key) or "" for key in ("ca_path", "client_cert", "client_key")}
+        self.options.update(timeout=params["timeout"], validate_certs=params.get("validate_certs", True), token=token)
+        if not token:
+            self.options.update(username=self.user, password=params.get("url_password") or "")
 
     def error(self, text, kind=GrafanaError):
         return kind("Grafana at %s: %s" % (self.url, text))
@@ -237,21 +144,21 @@ class Client:
     def ask(self, method, path, body=None, tries=True):
         """The Answer as it came, error or not; tries=False for what is asked in a loop of its own."""
 
-        def may_repeat(answer, trouble):
-            if not tries or trouble and trouble.final:
-                return False
-            if method != "POST":
-                return True
-            # What makes something may be sent again only when the first one was certainly not worked on.
-            return answer.status == 429 if answer else not trouble.sent
+        def may_repeat(answer, error):
+            if not tries or method != "POST":
+                return tries
+            # What creates something is sent again only when the first request was certainly not worked on.
+            return answer.status == 429 if answer else error.kind == "connect"
 
-        def exchange():
-            return fetch(method, self.url + path, self.timeout, body, self.headers, **self.options)
-
+        data = None if body is None else json.dumps(body).encode()
         try:
-            return with_tries(exchange, may_repeat)
-        except Trouble as exc:
-            raise self.error(str(exc), Unanswered if exc.sent and not exc.final else GrafanaError) from exc
+            return with_tries(
+                lambda: _http.request(method, self.url + path, body=data, headers=self.headers, **self.options),
+                may_repeat,
+            )
+        except _http.HttpError as exc:
+            arrived = exc.kind != "connect" and not is_final(exc)  # or may have
+            raise self.error(explain(exc), Unanswered if arrived else GrafanaError) from exc
 
     def request(self, method, path, body=None, accept=()):
         """The parsed answer, or None for a 404; other errors raise, but those in `accept` come back as an Answer."""
@@ -267,7 +174,7 @@ class Client:
                 raise self.error("answers with something else than JSON: is this the base URL of Grafana?")
             return answer.data
         if 300 <= status < 400:
-            raise self.error("redirects to %s: is that its url?" % answer.headers.get("Location", "nowhere"))
+            raise self.error("redirects to %s: is that its url?" % answer.headers.get("location", "nowhere"))
         if status == 401:
             raise self.refused(answer)
         if status == 403:

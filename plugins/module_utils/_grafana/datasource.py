@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 
+from .._text import one_line
 from . import client as grafana
 from .model import equal
 from .module import check_uid, connect, credentials_in, refuse_credentials
@@ -66,7 +67,7 @@ class Health:
     """What is known of a data source: `works` is True, False, or None when nobody can tell."""
 
     def __init__(self, works, message):
-        self.works, self.message = works, grafana.one_line(message)
+        self.works, self.message = works, one_line(message, 500)
 
     def refuses(self, secrets):
         """Whether the server behind it does not take what Grafana has stored."""

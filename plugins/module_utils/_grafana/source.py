@@ -6,10 +6,15 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urljoin
 
+from .. import _http
 from . import client as grafana
 from . import model
 from .module import refuse_credentials
+
+REDIRECTS = (301, 302, 303, 307, 308)
+MAX_REDIRECTS = 5
 
 
 class Source:
@@ -37,20 +42,26 @@ class Source:
         return self.download(url, "revision %d of dashboard %d at %s" % (revision, number, base))
 
     def download(self, url, origin):
-        def exchange():
-            return grafana.fetch(
-                "GET", url, self.params["timeout"], ca_path=self.params["source_ca_path"], follow_redirects="safe"
-            )
-
         if not re.match(r"https?://", url):
             raise grafana.GrafanaError("%r is not an http or https URL" % url)
         try:
-            answer = grafana.with_tries(exchange, lambda _answer, trouble: not (trouble and trouble.final))
-        except grafana.Trouble as exc:
-            cure = "" if self.params["dashboard_url"] else ". Without internet use mirror_url or path"
-            raise grafana.GrafanaError("%s cannot be loaded: %s%s" % (origin, exc, cure)) from exc
+            answer = grafana.with_tries(lambda: self.get(url), lambda *_failure: True)
+        except _http.HttpError as exc:
+            fix = "" if self.params["dashboard_url"] else ". Without internet use mirror_url or path"
+            raise grafana.GrafanaError("%s cannot be loaded: %s%s" % (origin, grafana.explain(exc), fix)) from exc
         if answer.status == 404:
             raise grafana.GrafanaError("there is no %s (status 404)" % origin)
         if answer.status != 200:
             raise grafana.GrafanaError("%s cannot be loaded: status %d" % (origin, answer.status))
         return model.parse(answer.text, origin), origin
+
+    def get(self, url):
+        """The Response after the redirects, from which https does not come back to http."""
+        for _each in range(MAX_REDIRECTS):
+            options = {"ca_path": self.params["source_ca_path"] or "", "timeout": self.params["timeout"]}
+            response = _http.request("GET", url, proxy=True, **options)
+            target = urljoin(url, response.headers.get("location", ""))
+            if response.status not in REDIRECTS or url.startswith("https:") and not target.startswith("https:"):
+                break
+            url = target
+        return response

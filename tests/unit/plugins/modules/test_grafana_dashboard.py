@@ -200,6 +200,32 @@ def test_from_a_mirror_and_a_url(server, dashboard, mirror):
     assert dashboard(server, dashboard_url=url + "/d.json")["uid"] == "by-url"
 
 
+def test_a_source_behind_redirects_and_a_proxy(newest, dashboard, mirror, monkeypatch):
+    """The proxy of the environment is for the internet; Grafana itself is asked directly."""
+    root, url = mirror
+    (root / "d.json").write_text(json.dumps(samples.current()))
+    asked = []
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", "/moved" if len(asked) == 1 else url + "/d.json")
+            self.end_headers()
+            monkeypatch.setenv("no_proxy", "127.0.0.1" if len(asked) == 2 else "")
+
+        def log_message(self, *_args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as httpd:
+        threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True).start()
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:%d" % httpd.server_address[1])
+        monkeypatch.setenv("no_proxy", "")
+        assert dashboard(newest, dashboard_url="http://dashboards.example/d.json")["changed"]
+        httpd.shutdown()
+    assert asked == ["http://dashboards.example/d.json", "http://dashboards.example/moved"]
+
+
 def test_sources_that_do_not_work(newest, dashboard, mirror, tmp_path):
     root, url = mirror
     gnet = {"uid": "mine", "gnet_id": 4711, "mirror_url": url}

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.redisops.monitoring.plugins.module_utils import _http
 from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client as _grafana
 from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import module
 
@@ -116,7 +117,7 @@ def test_unreachable(newest):
         port = sock.getsockname()[1]
         text = error("http://127.0.0.1:%d" % port)
     assert "refused: is it running" in text
-    assert "cannot be resolved" in error("http://no-such-host.invalid")
+    assert "does not resolve" in error("http://no-such-host.invalid")
 
 
 def test_not_grafana(newest):
@@ -128,6 +129,13 @@ def test_not_grafana(newest):
 
 
 def test_tls(tmp_path, pki):
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        PrivateFormat,
+        load_pem_private_key,
+    )
+
     with Running(tmp_path / "good", tls=pki.issue("grafana")) as running:
         assert client(running.url, ca_path=pki.ca()).get("/api/org")["id"] == 1
         assert client(running.url, validate_certs=False).get("/api/org")["id"] == 1
@@ -135,17 +143,21 @@ def test_tls(tmp_path, pki):
         assert "not trusted" in text
         assert "ca_path" in text
         assert "not trusted" in error(running.url)
-        assert "no file /nonexistent" in error(running.url, ca_path="/nonexistent")
-        assert "no file /nonexistent (client_key)" in error(
-            running.url, client_cert=pki.ca(), client_key="/nonexistent"
-        )
-        assert "not in PEM format" in error(running.url, ca_path=__file__)
-        assert "not in PEM format" in error(running.url, client_cert=__file__)
+        assert "the CA file /nonexistent cannot be used: no such file" in error(running.url, ca_path="/nonexistent")
+        text = error(running.url, client_cert=pki.ca(), client_key="/nonexistent")
+        assert "and /nonexistent cannot be used: no such file" in text
+        assert "%s cannot be used: it is not in PEM format" % __file__ in error(running.url, ca_path=__file__)
+        assert "%s cannot be used: it is not in PEM format" % __file__ in error(running.url, client_cert=__file__)
         certificate, other_key = pki.issue("me", usage="client")[0], pki.issue("other", usage="client")[1]
-        assert "is not the key of client_cert" in error(running.url, client_cert=certificate, client_key=other_key)
+        assert "cannot be used: key values mismatch" in error(
+            running.url, client_cert=certificate, client_key=other_key
+        )
+        key = load_pem_private_key(Path(other_key).read_bytes(), None)
+        secret = BestAvailableEncryption(b"canary")
         locked = tmp_path / "locked.key"
-        locked.write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
-        assert "has a passphrase" in error(running.url, client_cert=certificate, client_key=str(locked))
+        locked.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secret))
+        text = error(running.url, client_cert=certificate, client_key=str(locked))
+        assert "%s cannot be used: it is encrypted with a passphrase" % locked in text
         assert "use https://" in error(running.url.replace("https", "http"))
     with Running(tmp_path / "name", tls=pki.issue("elsewhere", sans=["elsewhere.example"])) as running:
         assert "use a name that the certificate is for" in error(running.url, ca_path=pki.ca())
@@ -153,6 +165,16 @@ def test_tls(tmp_path, pki):
         assert "renew it" in error(running.url, ca_path=pki.ca())
     with Running(tmp_path / "plain") as running:
         assert "answers plain HTTP" in error(running.url.replace("http", "https"))
+
+
+def test_a_proxy_of_the_environment_is_never_sent_credentials(server, monkeypatch):
+    with Backend() as proxy:
+        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        assert client(server.url).get("/api/org")["id"] == 1
+        assert client(server.url, token=server.token()).get("/api/org")["id"] == 1
+        assert not proxy.seen
 
 
 def test_client_certificates(pki):
@@ -164,7 +186,7 @@ def test_client_certificates(pki):
         for more in ({}, {"client_cert": stranger, "client_key": other_key}):
             text = error(running.url, ca_path=pki.ca(), **more)
             # With TLS 1.3 it is luck whether the server's reason or the end of the connection is seen first.
-            assert any(words in text for words in ("client certificate", "TLS handshake failed", "connection failed"))
+            assert any(words in text for words in ("client certificate", "TLS fails", "connection breaks off"))
 
 
 def test_a_tls_connection_that_is_cut_is_tried_again(tmp_path, pki):
@@ -261,13 +283,13 @@ def test_an_answer_that_ends_too_early():
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        assert "connection failed" in error("http://127.0.0.1:%d" % listener.getsockname()[1])
+        assert "connection breaks off" in error("http://127.0.0.1:%d" % listener.getsockname()[1])
         thread.join(timeout=5)
 
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_an_answer_that_only_trickles_in(monkeypatch, status):
-    monkeypatch.setattr(_grafana, "LONGEST_ANSWER", 0.0)
+    monkeypatch.setattr(_http, "SLOWEST_BODY", 0.0)
     monkeypatch.setattr(_grafana, "PAUSES", ())
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
