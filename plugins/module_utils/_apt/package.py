@@ -11,7 +11,8 @@ import re
 import time
 
 from .._files import write_atomically
-from .._release_source import Http, ReleaseError, check_url, is_url, mask_url
+from .._release.common import ReleaseError
+from .._release.download import Downloads, check_url, is_url, mask_url
 from .._text import one_line
 from . import openpgp
 
@@ -107,11 +108,11 @@ class Package:
         """The keyring to write: the pinned keys and nothing else."""
         key = self.params["key"] or self.params["repository"].rstrip("/") + "/gpg.key"
         if is_url(key):
-            options = {"headers": None, "url_username": None, "url_password": None, "force_basic_auth": False}
-            options.update(client_cert=None, client_key=None, use_proxy=True, validate_certs=True)
+            options = dict.fromkeys(("headers", "url_username", "url_password", "client_cert", "client_key"))
             options.update(ca_path=self.params["ca_path"], timeout=min(self.params["timeout"], 30))
+            options.update(use_proxy=True, validate_certs=True)
             check_url("key", key)
-            data = b"".join(Http(options, key).chunks(key, MAX_KEY))
+            data = b"".join(Downloads(options, key).chunks(key, MAX_KEY))
         else:
             data = read(key)
             if data is None:
