@@ -148,6 +148,12 @@ class Silence(t.NamedTuple):
             "comment": self.comment,
         }
 
+    def line(self) -> str:
+        """What it is, for people."""
+        times = f"{self.starts_at:%Y-%m-%dT%H:%MZ} to {self.ends_at:%Y-%m-%dT%H:%MZ}"
+        matchers = ", ".join(map(str, self.matchers))
+        return f"{self.state} {times}  {matchers}  {self.created_by}: {self.comment}  {self.id}"
+
     def covers(self, time: datetime) -> bool:
         return self.starts_at <= time < self.ends_at
 

@@ -65,6 +65,13 @@ silences:
       description: Why.
       type: str
       sample: replacing the volume
+lines:
+  description: The silences for people, one line each.
+  type: list
+  elements: str
+  returned: success
+  version_added: 1.1.0
+  sample: ['active 2027-01-30T20:00Z to 2027-01-30T22:00Z  cluster="redis-prod"  anna: disk  3a3c2a4e']
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -78,7 +85,11 @@ def main():
         silences = Alertmanager(module.params).silences()
     except ApiError as err:
         module.fail_json(msg=str(err))
-    module.exit_json(changed=False, silences=[silence.result() for silence in silences])
+    module.exit_json(
+        changed=False,
+        silences=[silence.result() for silence in silences],
+        lines=[silence.line() for silence in silences],
+    )
 
 
 if __name__ == "__main__":

@@ -33,22 +33,22 @@ def find() -> Path | None:
     return Path(on_path) if on_path else None
 
 
-def mirrored() -> list[Path]:
-    """Prometheus archives in the mirror, oldest first."""
-    return sorted((ROOT / "build" / "mirror").glob(ARCHIVES), key=lambda path: version(path.name))
+def mirrored(archives: str = ARCHIVES) -> list[Path]:
+    """Prometheus archives in the mirror, or others, oldest first."""
+    return sorted((ROOT / "build" / "mirror").glob(archives), key=lambda path: version(path.name))
 
 
 def version(name: str) -> list[int]:
     return [int(number) for number in re.search(r"(\d+)\.(\d+)\.(\d+)", name).groups()]
 
 
-def unpacked(archive: Path) -> Path:
+def unpacked(archive: Path, program: str = "promtool") -> Path:
     name = archive.name.removesuffix(".tar.gz")
-    tool = ROOT / "build" / "promtool" / name / "promtool"
+    tool = ROOT / "build" / program / name / program
     if not tool.exists():
         tool.parent.mkdir(parents=True, exist_ok=True)
-        part = tool.with_name("promtool.part")
-        with tarfile.open(archive) as tar, tar.extractfile(f"{name}/promtool") as source, part.open("wb") as target:
+        part = tool.with_name(f"{program}.part")
+        with tarfile.open(archive) as tar, tar.extractfile(f"{name}/{program}") as source, part.open("wb") as target:
             shutil.copyfileobj(source, target)
         part.chmod(0o755)
         part.replace(tool)

@@ -349,16 +349,19 @@ def secrets_in_files(
     """Settings that are written into a file as they are, and so may not hold secrets."""
     found = []
     for name in names:
-        text = json.dumps(s[name])
-        key = re.search(f'"({keys})": ', text)
-        if key:
-            found.append(
-                f"{name} has the key {key[1]}, which would put a secret into a file that everybody on the host can"
-                f" read: put it into {role}_credentials and name {given(role)}/<name> with the key that ends in _file"
-            )
-        elif re.search('://[^/"@]*:[^/"@]+@', text):
+        secret = secret_keys(name, s[name], role, keys)
+        if not secret and re.search('://[^/"@]*:[^/"@]+@', json.dumps(s[name])):
             found.append(f"{name} has a URL with a password, in a file that everybody on the host can read{hint}")
+        found += secret
     return found
+
+
+def secret_keys(what: str, value: Any, role: str, keys: str) -> list[str]:
+    return [
+        f"{what} has the key {key}, which would put a secret into a file that everybody on the host can read:"
+        f" put it into {role}_credentials and name {given(role)}/<name> with the key that ends in _file"
+        for key in dict.fromkeys(re.findall(f'"({keys})": ', json.dumps(value)))
+    ]
 
 
 # ------------------------------------------------------------------------------------------------ services

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import ssl
 import threading
 import uuid
@@ -165,6 +166,10 @@ def test_listed(run, server, run_module):
     listed = run_module(alertmanager_silence_info, url=server.url + "/")
     assert not listed["changed"]
     assert [(each["state"], len(each["matchers"])) for each in listed["silences"]] == [("active", 1), ("pending", 2)]
+    held = listed["silences"][0]
+    minutes = [re.sub(r":\d\d\.\d+Z", "Z", held[key]) for key in ("starts_at", "ends_at")]
+    what = f"{held['matchers'][0]}  {held['created_by']}: {held['comment']}  {held['id']}"
+    assert listed["lines"][0] == f"active {' to '.join(minutes)}  {what}"
 
 
 @pytest.mark.parametrize(

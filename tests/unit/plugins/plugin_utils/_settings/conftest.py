@@ -5,9 +5,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import yaml
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, _templates
+
+sys.path.insert(0, str(Path(__file__).parents[4] / "tools"))
+import promtool
 
 
 @pytest.fixture
@@ -58,5 +65,29 @@ def service(host):
         settings, problems = _core.judge(role, {**defaults(role), **(changed or {})}, on)
         assert problems == []
         return _core.module_of(role).service(settings, on)
+
+    return run
+
+
+@pytest.fixture
+def run_checks(tmp_path):
+    """run_checks(service, n) -> what its checks say of its files, by the n-th release in build/mirror; "" is good."""
+
+    def run(service, n=-1):
+        archives = promtool.mirrored(f"prometheus/{service['name']}/releases/download/v*/*.linux-*.tar.gz")
+        if not archives:
+            pytest.skip("no release in build/mirror: python tests/lab/mirror.py fills it")
+        for entry in service["config"]["files"]:
+            if not entry["path"].startswith("/"):
+                path = tmp_path / entry["path"]
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(entry.get("content") or _templates.render(entry["template"], service["values"]))
+        said = ""
+        for program, *arguments in service["config"]["checks"]:
+            tool = promtool.unpacked(archives[n], Path(program).name)
+            argv = [tool, *[argument.replace("{dir}", str(tmp_path)) for argument in arguments]]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            said += done.stdout + done.stderr if done.returncode else ""
+        return said
 
     return run

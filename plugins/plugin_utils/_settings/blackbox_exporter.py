@@ -1,0 +1,179 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings of the role blackbox_exporter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ...module_utils._text import version_tuple
+from . import _core
+
+ROLE = "blackbox_exporter"
+GIVEN = _core.given(ROLE)
+OWN_FLAGS = ["config.file", "web.listen-address", "web.config.file", "config.check"]
+OWN_CREDENTIALS = ["web.yml", "web.crt", "web.key", "redis_ca.crt", "redis.crt", "redis.key", "https_ca.crt"]
+SECRET_KEYS = "password|credentials|bearer_token|client_secret"  # noqa: S105  # names
+
+
+def problems(s: dict, host: _core.Host) -> list[str]:
+    found = _core.release_problems(s, host, ROLE, "blackbox_exporter", "0.28.0")
+    version = s["blackbox_exporter_version"]
+    if _core.is_version(version) and version_tuple(version) < (0, 23):
+        found.append(f"blackbox_exporter_version is {version}: the oldest that this role knows is 0.23.0")
+    found += web(s, host).problems("probe everything that this host reaches")
+    found += _core.belong_together(
+        s,
+        [
+            ("blackbox_exporter_web_tls_cert_file", "blackbox_exporter_web_tls_key_file"),
+            ("blackbox_exporter_redis_cert_file", "blackbox_exporter_redis_key_file"),
+        ],
+    )
+    found += _core.durations(s, ["blackbox_exporter_timeout"], "5s")
+    for name, module in s["blackbox_exporter_modules"].items():
+        found += module_problems(f"blackbox_exporter_modules.{name}", module)
+    found += _core.credential_names(s, ROLE, OWN_CREDENTIALS)
+    return found + _core.flags_problems(s, ROLE, OWN_FLAGS)
+
+
+def module_problems(what: str, module: object) -> list[str]:
+    found = []
+    if not isinstance(module, dict) or "prober" not in module:
+        found.append(f"{what} has no prober: give tcp, http, dns or grpc")
+    elif module["prober"] == "icmp":
+        found.append(f"{what} is for icmp, which needs a capability that the service does not have: probe a TCP port")
+    found += _core.secret_keys(what, module, ROLE, SECRET_KEYS)
+    if '"insecure_skip_verify": true' in json.dumps(module):
+        found.append(
+            f"{what} has insecure_skip_verify, so it would trust anybody and tell nothing of the chain:"
+            " give ca_file, and server_name where the certificate does not cover the address"
+        )
+    return found
+
+
+def web(s: dict, host: _core.Host) -> _core.Web:
+    return _core.Web(s, host, ROLE, ca_file=s["blackbox_exporter_web_tls_ca_file"])
+
+
+def connection(s: dict, host: _core.Host) -> dict:
+    return web(s, host).connection
+
+
+def service(s: dict, host: _core.Host) -> dict:
+    site = web(s, host)
+    release = _core.release(s, host, ROLE, "prometheus/blackbox_exporter", ["blackbox_exporter"])
+    program = f"{release['root']}/current/blackbox_exporter"
+    own_flags = {
+        "config.file": "/etc/blackbox_exporter/blackbox.yml",
+        "web.listen-address": site.listens_at,
+        **({"web.config.file": "${CREDENTIALS_DIRECTORY}/web.yml"} if site.config_needed else {}),
+    }
+    arguments = _core.arguments({**own_flags, **s["blackbox_exporter_flags"]})
+    secrets = [{"path": "credentials/web.yml", "template": "_service/web.yml.j2"}] if site.config_needed else []
+    for name, content in s["blackbox_exporter_credentials"].items():
+        secrets.append({"path": f"credentials/{name}", "content": content})
+    return {
+        **release,
+        "unit": "blackbox_exporter.service",
+        "config": {
+            "path": "/etc/blackbox_exporter",
+            "files": [
+                {"path": "blackbox.yml", "template": "blackbox_exporter/blackbox.yml.j2"},
+                {"path": "/etc/systemd/system/blackbox_exporter.service", "template": "_service/service.j2"},
+            ],
+            "secrets": secrets,
+            "purge": ["credentials"],
+            "certificates": certificates(s, site),
+            "checks": [
+                [program, *arguments, "--version"],
+                [program, "--config.check", "--config.file={dir}/blackbox.yml"],
+            ],
+            "unit": "blackbox_exporter.service",
+            "inputs": [program],
+            "service": site.asked("/-/healthy"),
+        },
+        "values": {
+            "given": GIVEN,
+            **site.values,
+            "modules": {"redis_tls": redis_tls(s), "https": https(s), **s["blackbox_exporter_modules"]},
+            "service": {
+                "role": ROLE,
+                "description": "Blackbox exporter: probes Redis and the monitoring",
+                "documentation": "https://github.com/prometheus/blackbox_exporter",
+                "program": program,
+                "arguments": arguments,
+                "credentials": {
+                    **{Path(file["path"]).name: f"/etc/blackbox_exporter/{file['path']}" for file in secrets},
+                    **credential_files(s),
+                },
+                "environment": s["blackbox_exporter_environment"],
+            },
+        },
+    }
+
+
+def redis_tls(s: dict) -> dict:
+    """The module that probes Redis."""
+    client = bool(s["blackbox_exporter_redis_cert_file"])
+    tls_config = {
+        "ca_file": f"{GIVEN}/redis_ca.crt" if s["blackbox_exporter_redis_ca_file"] else "",
+        "cert_file": f"{GIVEN}/redis.crt" if client else "",
+        "key_file": f"{GIVEN}/redis.key" if client else "",
+        "server_name": s["blackbox_exporter_redis_server_name"],
+        "min_version": "TLS12",
+    }
+    return {
+        "prober": "tcp",
+        "timeout": s["blackbox_exporter_timeout"],
+        "tcp": {
+            "preferred_ip_protocol": "ip4",
+            "tls": True,
+            "tls_config": {name: value for name, value in tls_config.items() if value},
+            # QUIT is answered without a login and is no denied command, which PING without a login is: it proves that
+            # Redis itself answers and takes the client certificate, which the handshake of TLS 1.3 alone does not.
+            "query_response": [{"send": "QUIT"}, {"expect": r"^\+OK"}] if client else [],
+        },
+    }
+
+
+def https(s: dict) -> dict:
+    """The module that probes the monitoring's own pages."""
+    ca = {"ca_file": f"{GIVEN}/https_ca.crt"} if s["blackbox_exporter_https_ca_file"] else {}
+    return {
+        "prober": "http",
+        "timeout": s["blackbox_exporter_timeout"],
+        "http": {
+            "preferred_ip_protocol": "ip4",
+            "method": "GET",
+            "fail_if_not_ssl": True,
+            "follow_redirects": False,
+            "valid_status_codes": s["blackbox_exporter_https_status_codes"],
+            "tls_config": {**ca, "min_version": "TLS12"},
+        },
+    }
+
+
+def credential_files(s: dict) -> dict:
+    """Files of the host that the service is handed over, by the name that it finds them under."""
+    found = {
+        "web.crt": s["blackbox_exporter_web_tls_cert_file"],
+        "web.key": s["blackbox_exporter_web_tls_key_file"],
+        "redis_ca.crt": s["blackbox_exporter_redis_ca_file"],
+        "redis.crt": s["blackbox_exporter_redis_cert_file"],
+        "redis.key": s["blackbox_exporter_redis_key_file"],
+        "https_ca.crt": s["blackbox_exporter_https_ca_file"],
+        **s["blackbox_exporter_credential_files"],
+    }
+    return {name: path for name, path in found.items() if path}
+
+
+def certificates(s: dict, site: _core.Web) -> list[dict]:
+    """What has to be in order before anything is changed."""
+    found = [site.certificate] if site.tls else []
+    cert, key = s["blackbox_exporter_redis_cert_file"], s["blackbox_exporter_redis_key_file"]
+    if cert:
+        found.append({"what": "blackbox_exporter_redis", "cert": cert, "key": key})
+    names = [f"blackbox_exporter_{name}_ca_file" for name in ("web_tls", "redis", "https")]
+    return found + [{"what": name, "ca": s[name]} for name in names if s[name]]
