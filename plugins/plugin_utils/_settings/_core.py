@@ -367,6 +367,12 @@ def secret_keys(what: str, value: Any, role: str, keys: str) -> list[str]:
 # ------------------------------------------------------------------------------------------------ services
 
 
+def user_files(host: Host, paths: list[str], directory: str) -> list[dict[str, str]]:
+    """Files of the user on the controller, with our marker added: by it those that are no longer given are removed."""
+    texts = {path.name: path.read_text(encoding="utf-8").rstrip() for path in map(host.file, paths)}
+    return [{"path": f"{directory}/{name}", "content": f"{text}\n# {MARKER}\n"} for name, text in texts.items()]
+
+
 def given(role: str) -> str:
     """Where the service finds what LoadCredential= hands over."""
     return f"/run/credentials/{role}.service"
@@ -515,6 +521,16 @@ class Web:
             "web_users": self.users,
             "host_name": self.host.name,
         }
+
+    def secret_files(self, secrets: Mapping[str, str]) -> list[dict[str, str]]:
+        """The files of secrets by name, with the web configuration where there is one."""
+        found = [{"path": "credentials/web.yml", "template": "_service/web.yml.j2"}] if self.config_needed else []
+        return found + [{"path": f"credentials/{name}", "content": content} for name, content in secrets.items()]
+
+    def credentials(self, secrets: list[dict[str, str]], files: Mapping[str, str]) -> dict[str, str]:
+        """What the service is handed over by name: these secret files, and files of the host, empty ones left out."""
+        found = {Path(file["path"]).name: f"/etc/{self.role}/{file['path']}" for file in secrets}
+        return {**found, **{name: path for name, path in files.items() if path}}
 
     @property
     def connection(self) -> dict[str, str]:

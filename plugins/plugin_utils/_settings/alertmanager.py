@@ -109,13 +109,10 @@ def user_templates_problems(s: dict, host: _core.Host) -> list[str]:
 
 
 def template_files(s: dict, host: _core.Host) -> list[dict]:
-    """The templates of notifications: ours, and those of the user with our marker added."""
+    """The templates of notifications: ours, and those of the user."""
     ours = _core.ROLES / ROLE / "templates" / "redisops.tmpl"
     found = [{"path": f"templates/{ours.name}", "content": ours.read_text(encoding="utf-8")}]
-    for path in map(host.file, s["alertmanager_template_files"]):
-        text = path.read_text(encoding="utf-8").rstrip()
-        found.append({"path": f"templates/{path.name}", "content": f"{text}\n# {_core.MARKER}\n"})
-    return found
+    return found + _core.user_files(host, s["alertmanager_template_files"], "templates")
 
 
 # -------------------------------------------------------------------------------------------------------- service
@@ -174,10 +171,7 @@ def service(s: dict, host: _core.Host) -> dict:
                     "TimeoutStopSec=60",
                 ],
                 "state": "alertmanager",
-                "credentials": {
-                    **{Path(file["path"]).name: f"/etc/alertmanager/{file['path']}" for file in secrets},
-                    **credential_files(s, host),
-                },
+                "credentials": site.credentials(secrets, credential_files(s, host)),
                 "environment": s["alertmanager_environment"],
             },
         },
@@ -206,13 +200,10 @@ def command_line(s: dict, host: _core.Host) -> list[str]:
 
 
 def secret_files(s: dict, host: _core.Host) -> list[dict]:
-    found = []
-    if web(s, host).config_needed:
-        found.append({"path": "credentials/web.yml", "template": "_service/web.yml.j2"})
+    found = web(s, host).secret_files({**receivers.secrets(s), **s["alertmanager_credentials"]})
     if cluster_tls(s, host):
         found.append({"path": "credentials/cluster_tls.yml", "template": "alertmanager/cluster_tls.yml.j2"})
-    secrets = {**receivers.secrets(s), **s["alertmanager_credentials"]}
-    return found + [{"path": f"credentials/{name}", "content": content} for name, content in secrets.items()]
+    return found
 
 
 def credential_files(s: dict, host: _core.Host) -> dict:
@@ -220,13 +211,13 @@ def credential_files(s: dict, host: _core.Host) -> dict:
     found = {
         "web.crt": s["alertmanager_web_tls_cert_file"],
         "web.key": s["alertmanager_web_tls_key_file"],
+        **receivers.ca_files(s),
     }
     if peers(s, host):
         found["cluster.crt"] = s["alertmanager_cluster_tls_cert_file"]
         found["cluster.key"] = s["alertmanager_cluster_tls_key_file"]
         found["cluster_ca.crt"] = s["alertmanager_cluster_tls_ca_file"]
-    found.update(receivers.ca_files(s), **s["alertmanager_credential_files"])
-    return {name: path for name, path in found.items() if path}
+    return {**found, **s["alertmanager_credential_files"]}
 
 
 def certificates(s: dict, host: _core.Host) -> list[dict]:

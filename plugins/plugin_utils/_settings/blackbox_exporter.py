@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from ...module_utils._text import version_tuple
 from . import _core
@@ -71,9 +70,7 @@ def service(s: dict, host: _core.Host) -> dict:
         **({"web.config.file": "${CREDENTIALS_DIRECTORY}/web.yml"} if site.config_needed else {}),
     }
     arguments = _core.arguments({**own_flags, **s["blackbox_exporter_flags"]})
-    secrets = [{"path": "credentials/web.yml", "template": "_service/web.yml.j2"}] if site.config_needed else []
-    for name, content in s["blackbox_exporter_credentials"].items():
-        secrets.append({"path": f"credentials/{name}", "content": content})
+    secrets = site.secret_files(s["blackbox_exporter_credentials"])
     return {
         **release,
         "unit": "blackbox_exporter.service",
@@ -104,10 +101,7 @@ def service(s: dict, host: _core.Host) -> dict:
                 "documentation": "https://github.com/prometheus/blackbox_exporter",
                 "program": program,
                 "arguments": arguments,
-                "credentials": {
-                    **{Path(file["path"]).name: f"/etc/blackbox_exporter/{file['path']}" for file in secrets},
-                    **credential_files(s),
-                },
+                "credentials": site.credentials(secrets, credential_files(s)),
                 "environment": s["blackbox_exporter_environment"],
             },
         },
@@ -157,7 +151,7 @@ def https(s: dict) -> dict:
 
 def credential_files(s: dict) -> dict:
     """Files of the host that the service is handed over, by the name that it finds them under."""
-    found = {
+    return {
         "web.crt": s["blackbox_exporter_web_tls_cert_file"],
         "web.key": s["blackbox_exporter_web_tls_key_file"],
         "redis_ca.crt": s["blackbox_exporter_redis_ca_file"],
@@ -166,7 +160,6 @@ def credential_files(s: dict) -> dict:
         "https_ca.crt": s["blackbox_exporter_https_ca_file"],
         **s["blackbox_exporter_credential_files"],
     }
-    return {name: path for name, path in found.items() if path}
 
 
 def certificates(s: dict, site: _core.Web) -> list[dict]:

@@ -173,12 +173,9 @@ def rule_templates() -> list[str]:
 
 
 def rule_files(s: dict, host: _core.Host) -> list[dict]:
-    """The files of the pack, and those of the user with our marker added."""
+    """The files of the pack, and those of the user."""
     found = [{"path": name[11:-3], "template": name} for name in rule_templates() if s["prometheus_rule_pack"]]
-    for path in map(host.file, s["prometheus_rule_files"]):
-        text = path.read_text(encoding="utf-8").rstrip()
-        found.append({"path": f"rules/{path.name}", "content": f"{text}\n# {_core.MARKER}\n"})
-    return found
+    return found + _core.user_files(host, s["prometheus_rule_files"], "rules")
 
 
 def service(s: dict, host: _core.Host) -> dict:
@@ -191,9 +188,7 @@ def service(s: dict, host: _core.Host) -> dict:
         **({"exporter_password": s["prometheus_exporter_password"]} if s["prometheus_exporter_username"] else {}),
         **s["prometheus_credentials"],
     }
-    secret_files = [{"path": f"credentials/{name}", "content": content} for name, content in secrets.items()]
-    if site.config_needed:
-        secret_files.insert(0, {"path": "credentials/web.yml", "template": "_service/web.yml.j2"})
+    secret_files = site.secret_files(secrets)
     credential_files = {
         "web.crt": s["prometheus_web_tls_cert_file"],
         "web.key": s["prometheus_web_tls_key_file"],
@@ -262,10 +257,7 @@ def service(s: dict, host: _core.Host) -> dict:
                     "LimitNOFILE=524288",
                 ],
                 "state": "prometheus",
-                "credentials": {
-                    **{Path(file["path"]).name: f"/etc/prometheus/{file['path']}" for file in secret_files},
-                    **{name: path for name, path in credential_files.items() if path},
-                },
+                "credentials": site.credentials(secret_files, credential_files),
                 "environment": s["prometheus_environment"],
                 "sandbox": {"RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX"},
             },
