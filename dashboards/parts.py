@@ -11,7 +11,6 @@ that rule's default, so that a graph turns red where an alert would fire.
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
 
 import yaml
@@ -49,13 +48,13 @@ NODE = "{{cluster}} {{node}}"
 CLUSTER = "{{cluster}} {{environment}}"
 
 GREEN, YELLOW, ORANGE, RED, GREY = "green", "yellow", "orange", "red", "#808080"
-THRESHOLDS = runpy.run_path(str(ROOT / "plugins/plugin_utils/_settings/_alerts.py"))["THRESHOLDS"]
+THRESHOLDS = yaml.safe_load((ROLE / "files" / "thresholds.yml").read_text())
 RUNBOOKS = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())["prometheus_runbook_base_url"]
 
 
 def limit(name: str) -> float:
     """The default of a threshold of the alert rules."""
-    return THRESHOLDS[name][0]
+    return THRESHOLDS[name]["default"]
 
 
 # Queries

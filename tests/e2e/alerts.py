@@ -19,7 +19,6 @@ import argparse
 import json
 import math
 import re
-import runpy
 import sys
 import threading
 import time
@@ -33,7 +32,13 @@ from faults import FAULTS, Fault
 from lab_site import ROOT, Site, SiteError
 
 RESULTS = ROOT / "build/alerts"
-FOR = runpy.run_path(str(ROOT / "plugins/plugin_utils/_settings/_alerts.py"))["ALERTS"]
+FOR = {
+    rule["alert"]: rule["for"]
+    for path in (ROOT / "roles/prometheus/files/rules").glob("*.yml")
+    for group in yaml.safe_load(path.read_text())["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+}
 PROMETHEUS = yaml.safe_load((ROOT / "roles/prometheus/defaults/main.yml").read_text())
 ALERTMANAGER = yaml.safe_load((ROOT / "roles/alertmanager/defaults/main.yml").read_text())
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}

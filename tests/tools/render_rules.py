@@ -30,15 +30,10 @@ sys.path.insert(0, str(ROOT / "build" / "collections"))
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import (
     _ansible,
     _core,
-    _templates,
-    prometheus,
+    _rules,
 )
 
 MARKER = f"# {_core.MARKER}\n"
-
-
-def templates() -> list[Path]:
-    return sorted((ROOT / "roles" / "prometheus" / "templates" / "rules").glob("*.yml.j2"))
 
 
 def extra_variables(given: list[str], loader: DataLoader) -> dict:
@@ -52,15 +47,15 @@ def render(out: Path, extra_vars: list[str] | None = None) -> str:
     loader = DataLoader()
     raw = {**_ansible.defaults_of("prometheus", loader), **extra_variables(extra_vars or [], loader)}
     settings, faults = _core.read("prometheus", _ansible.Variables(raw, Templar(loader, variables=raw)))
-    problems = [line for name in faults for line in faults[name]] + prometheus.rule_pack_problems(settings)
+    problems = [line for name in faults for line in faults[name]] + _rules.problems(settings)
     if problems:
         return "; ".join(problems)
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.yml"):
         if MARKER in old.read_text():
             old.unlink()
-    for name in prometheus.rule_templates():
-        (out / Path(name).stem).write_text(_templates.render(name, prometheus.rule_values(settings)))
+    for path in _rules.files():
+        (out / path.name).write_text(_rules.render(path, settings))
     return ""
 
 
@@ -88,7 +83,9 @@ def main() -> int:
         if problem:
             print(f"render_rules: promtool refuses the files:\n{problem}", file=sys.stderr)
             return 1
-    print(f"{len(templates())} rule files in {arguments.out}" + ("" if tool else " (no promtool found: not checked)"))
+    print(
+        f"{len(_rules.files())} rule files in {arguments.out}" + ("" if tool else " (no promtool found: not checked)")
+    )
     return 0
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings._alerts import ALERTS, THRESHOLDS
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _rules
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tools")]
@@ -246,7 +246,7 @@ def test_an_alert_leads_to_its_page():
     """The link on a row of the table of alerts, for every alert there is."""
     text = json.dumps(BOARDS["redis-cluster"])
     assert "${runbook_url:raw}/${__value.raw}.md" in text
-    assert [name for name in ALERTS if not (PAGES / f"{name}.md").is_file()] == []
+    assert [name for name in _rules.alerts() if not (PAGES / f"{name}.md").is_file()] == []
 
 
 def test_alerts_lead_to_the_dashboard():
@@ -254,8 +254,7 @@ def test_alerts_lead_to_the_dashboard():
     default = yaml.safe_load((PROMETHEUS / "defaults" / "main.yml").read_text())["prometheus_dashboard_url"]
     assert default.endswith("/d/redis-cluster")
     names = {variable["name"] for variable in BOARDS["redis-cluster"]["templating"]["list"]}
-    rules = "".join(path.read_text() for path in (PROMETHEUS / "templates" / "rules").glob("*.j2"))
-    used = set(re.findall(r"[?&]var-(\w+)=", rules))
+    used = set(re.findall(r"[?&]var-(\w+)=", _rules.CLUSTER))
     assert "cluster" in used
     assert used <= names
 
@@ -266,7 +265,7 @@ def test_thresholds_are_those_of_the_alerts():
         return [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]]
 
     def limits(*names):
-        return [THRESHOLDS[name][0] for name in names]
+        return [_rules.limits()[name]["default"] for name in names]
 
     memory = limits("memory_high_percent", "memory_critical_percent")
     assert steps("redis-cluster", "Memory used, of maxmemory") == memory

@@ -11,8 +11,12 @@ from functools import lru_cache
 
 import pytest
 import yaml
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, _templates, alertmanager
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings._alerts import ALERTS
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import (
+    _core,
+    _rules,
+    _templates,
+    alertmanager,
+)
 
 
 @lru_cache(maxsize=None)
@@ -25,7 +29,7 @@ def inhibit_rules():
 def test_every_alert_that_mutes_or_is_muted_is_one_of_the_rule_pack():
     rules = [list(rule.values())[:2] for rule in inhibit_rules()]
     names = set(re.findall(r"\b(?:[A-Z][a-z0-9]+){2,}\b", json.dumps(rules)))
-    assert len(names) > 30 and names <= set(ALERTS), sorted(names - set(ALERTS))
+    assert len(names) > 30 and names <= set(_rules.alerts()), sorted(names - set(_rules.alerts()))
 
 
 CLUSTER_LABELS = {"cluster": "redis-prod", "environment": "production"}

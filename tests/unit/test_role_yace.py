@@ -80,7 +80,7 @@ def test_the_configuration_is_what_upstream_documents_and_the_alerts_ask_for(tmp
             assert set(metric) <= METRIC
             service = job["type"].replace("/", "_").lower()
             names |= {f"{service}_{snake_case(metric['name'])}_{one.lower()}" for one in metric["statistics"]}
-    rules = (ROOT / "roles/prometheus/templates/rules/hosts.yml.j2").read_text()
+    rules = (ROOT / "roles/prometheus/files/rules/hosts.yml").read_text()
     assert names == set(re.findall(r"aws_e(?:c2|bs)_\w+", rules))
     assert '"--listen-address=127.0.0.1:5000"' in unit and '"--scraping-interval=300"' in unit
 

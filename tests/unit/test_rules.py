@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings._alerts import ALERTS, THRESHOLDS
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _rules
 
 ROOT = Path(__file__).resolve().parents[2]
+ALERTS = _rules.alerts()
+THRESHOLDS = _rules.limits()
 RULES = ROOT / "tests" / "rules"
 FIXTURES = RULES / "fixtures"
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -204,25 +206,25 @@ def test_queries_of_the_runbooks_parse(tmp_path):
 
 
 def test_every_threshold_is_used():
-    text = "".join(path.read_text() for path in render_rules.templates())
-    assert set(re.findall(r"\bt\.(\w+)", text)) == set(THRESHOLDS)
+    text = "".join(path.read_text() for path in _rules.files())
+    assert set(re.findall(r"\[\[ (\w+) \]\]", text)) - {"for"} == set(THRESHOLDS)
 
 
 def test_thresholds_are_documented():
     specs = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
     options = specs["prometheus_alert_thresholds"]["options"]
     assert sorted(options) == sorted(THRESHOLDS)
-    for name, (default, least, most) in THRESHOLDS.items():
+    for name, limit in THRESHOLDS.items():
         option = options[name]
         assert option["type"] == "float"
-        assert option["default"] == default, name
+        assert option["default"] == limit["default"], name
         said = " ".join([option["description"]] if isinstance(option["description"], str) else option["description"])
-        assert f"From {least} to {most}." in said, name
+        assert f"From {limit['min']} to {limit['max']}." in said, name
 
 
 def test_defaults_are_in_range():
-    for name, (default, least, most) in THRESHOLDS.items():
-        assert least <= default <= most, name
+    for name, limit in THRESHOLDS.items():
+        assert limit["min"] <= limit["default"] <= limit["max"], name
 
 
 @pytest.mark.parametrize(

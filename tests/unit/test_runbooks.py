@@ -26,7 +26,7 @@ OPTIONS = {"-i": 1, "--limit": 1, "--tags": 1, "--skip-tags": 1, "-e": 1, "--che
 def incidents():
     """{incident: {alert: severity}} as the labels of the rules say."""
     found = {}
-    for path in (ROOT / "roles" / "prometheus" / "templates" / "rules").glob("*.yml.j2"):
+    for path in (ROOT / "roles" / "prometheus" / "files" / "rules").glob("*.yml"):
         text = path.read_text()
         for name, severity, incident in re.findall(
             r'- alert: (\w+)\n.*?severity: "?(\w+)"?\n\s+incident: "?(\w+)"?\n', text, re.S

@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ...module_utils._text import is_duration
 from .. import _scrape_targets
-from . import _core
-from ._alerts import ALERTS, THRESHOLDS
+from . import _core, _rules
 
 OWN_CHECKS = ("prometheus_alert_thresholds", "prometheus_alert_for", "prometheus_rules_disabled")
 OWN_FLAGS = ["config.file", "storage.tsdb.path", "web.listen-address", "web.config.file"]
@@ -61,7 +59,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     except ValueError as err:
         found.append(f"scrape_targets: {err}")
     if s["prometheus_rule_pack"]:
-        found += interval_problems(s) + rule_pack_problems(s)
+        found += interval_problems(s) + _rules.problems(s)
     return found
 
 
@@ -74,51 +72,9 @@ def interval_problems(s: dict) -> list[str]:
     ]
 
 
-def rule_pack_problems(s: dict) -> list[str]:
-    """What is wrong with the settings of the rule pack."""
-    found = [
-        f"prometheus_alert_thresholds: there is no threshold {name}"
-        for name in s["prometheus_alert_thresholds"]
-        if name not in THRESHOLDS
-    ]
-    values = thresholds(s)
-    for name, (_default, least, most) in THRESHOLDS.items():
-        value = values[name]
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            found.append(f"prometheus_alert_thresholds.{name} is {value}, not a number")
-        elif not least <= value <= most:
-            found.append(f"prometheus_alert_thresholds.{name} is {value}, must be from {least} to {most}")
-    if not found:
-        found = [
-            f"prometheus_alert_thresholds.{low} is {values[low]}, must be below {high}, which is {values[high]}"
-            for low, high in (
-                ("memory_high_percent", "memory_critical_percent"),
-                ("cert_critical_days", "cert_soon_days"),
-                ("cert_soon_days", "cert_notice_days"),
-            )
-            if values[low] >= values[high]
-        ]
-    for name, duration in s["prometheus_alert_for"].items():
-        if name not in ALERTS:
-            found.append(f"prometheus_alert_for: there is no alert {name}")
-        elif not is_duration(duration):
-            found.append(f"prometheus_alert_for.{name} is {duration}, not a duration such as 5m")
-    unknown = [name for name in s["prometheus_rules_disabled"] if name not in ALERTS]
-    return found + [f"prometheus_rules_disabled: there is no alert {name}" for name in unknown]
-
-
-def thresholds(s: dict) -> dict:
-    return {**{name: row[0] for name, row in THRESHOLDS.items()}, **s["prometheus_alert_thresholds"]}
-
-
-def rule_values(s: dict) -> dict:
-    """What the templates of the rule pack read."""
-    return {**s, "alert_for": {**ALERTS, **s["prometheus_alert_for"]}, "thresholds": thresholds(s)}
-
-
 def user_rules_problems(s: dict, host: _core.Host) -> list[str]:
     found = []
-    pack = {Path(name).name[:-3] for name in rule_templates()} if s["prometheus_rule_pack"] else set()
+    pack = {path.name for path in _rules.files()} if s["prometheus_rule_pack"] else set()
     names = [Path(path).name for path in s["prometheus_rule_files"]]
     for path, name in zip(s["prometheus_rule_files"], names):
         if not re.search(r"\.ya?ml$", path):
@@ -167,14 +123,10 @@ def targets(s: dict, host: _core.Host) -> tuple[list[dict], list[str]]:
     return groups, left_out
 
 
-def rule_templates() -> list[str]:
-    directory = _core.ROLES / "prometheus" / "templates" / "rules"
-    return [f"prometheus/rules/{path.name}" for path in sorted(directory.glob("*.yml.j2"))]
-
-
 def rule_files(s: dict, host: _core.Host) -> list[dict]:
     """The files of the pack, and those of the user."""
-    found = [{"path": name[11:-3], "template": name} for name in rule_templates() if s["prometheus_rule_pack"]]
+    pack = _rules.files() if s["prometheus_rule_pack"] else []
+    found = [{"path": f"rules/{path.name}", "content": _rules.render(path, s)} for path in pack]
     return found + _core.user_files(host, s["prometheus_rule_files"], "rules")
 
 
@@ -237,7 +189,7 @@ def service(s: dict, host: _core.Host) -> dict:
             "service": site.asked("/-/ready"),
         },
         "values": {
-            **rule_values(s),
+            **s,
             "given": GIVEN,
             **site.values,
             "external_labels": {name: str(value) for name, value in s["prometheus_external_labels"].items()},
