@@ -1,0 +1,59 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible.utils.unsafe_proxy import wrap_var
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core
+
+
+def variables(**raw):
+    raw = {
+        name: trust_as_template(value) if isinstance(value, str) and "{{" in value else value
+        for name, value in raw.items()
+    }
+    return _ansible.Variables(raw, Templar(DataLoader(), variables=raw))
+
+
+def test_values_are_plain():
+    found = variables(a="{{ b }}", b={"c": [trust_as_template("{{ d }}"), wrap_var("{{ d }}")]}, d=wrap_var("x"), n=7)
+    assert found["a"] == {"c": ["x", "{{ d }}"]}
+    assert {type(one) for one in [found["a"], *found["a"]["c"], found["d"]]} == {dict, str}
+    assert found["n"] == 7
+    assert found.get("nothing") is None and "nothing" not in found
+
+
+def test_what_cannot_be_templated_says_why():
+    found = variables(a="{{ nobody_knows }}", b="{{ 1 / 0 }}")
+    with pytest.raises(_core.Unreadable, match="'nobody_knows' is undefined"):
+        found["a"]
+    with pytest.raises(_core.Unreadable, match="division by zero"):
+        found["b"]
+    assert found.get("a", "default") == "default"
+
+
+class HostVars(dict):
+    raw_get = dict.get
+
+
+def test_another_host_has_the_defaults_of_the_roles_and_its_own_facts():
+    facts = {"all_ipv4_addresses": ["10.0.0.5"], "default_ipv4": {"address": "10.0.0.5"}, "architecture": "x86_64"}
+    one = {"inventory_hostname": "one", "group_names": ["monitoring"], "groups": {"monitoring": ["one"]}}
+    one.update(ansible_facts=facts, prometheus_port=trust_as_template("{{ 9000 + 90 }}"))
+    task_vars = {"hostvars": HostVars(one=one), "inventory_hostname": "localhost", "playbook_dir": "/play"}
+    templar = Templar(DataLoader(), variables=task_vars)
+    found, host = _ansible.context(["prometheus"], task_vars, templar, DataLoader(), "one")
+    assert found["prometheus_port"] == 9090 and found["prometheus_scrape_interval"] == "30s"
+    assert (host.name, host.addresses, host.architecture, host.known) == ("one", ["10.0.0.5"], "x86_64", True)
+    assert host.groups == {"monitoring": ["one"]} and host.search == ["/play/files", "/play"]
+
+
+def test_templates_in_the_defaults_of_a_role_are_templates():
+    raw = {"hostvars": {}, "inventory_hostname": "one", "monitoring_aws_region": "eu-west-1"}
+    templar = Templar(DataLoader(), variables=raw)
+    found, dummy = _ansible.context(["yace"], raw, templar, DataLoader())
+    assert found["yace_regions"] == ["eu-west-1"]
