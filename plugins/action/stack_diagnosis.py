@@ -13,7 +13,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagnosis, _doctor_report
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _doctor_report
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import BadStack
 
 display = Display()
 
@@ -35,8 +37,8 @@ class ActionModule(ActionBase):
         stack.setdefault("time", time.time())
         stack.setdefault("directory", os.getcwd())
         try:
-            findings = _diagnosis.diagnose(stack)
-        except _diagnosis.BadStack as err:
+            findings = diagnose(stack)
+        except BadStack as err:
             raise AnsibleActionFail(str(err)) from err
         report = _doctor_report.report(stack, findings)
         display.display(_doctor_report.table(report))

@@ -10,7 +10,7 @@ import re
 import textwrap
 import time
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _findings
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import findings as _findings
 
 WIDTH = 110
 # What a drawing shows of a Redis node, and which hops break it.
@@ -35,7 +35,7 @@ def report(stack, findings):
         units = seen.get("units") or {}
         hosts[name] = {
             "groups": host["groups"],
-            "address": host["address"],
+            "address": host.get("address", name),
             "examined": bool(seen),
             "seconds": seen.get("seconds"),
             "services": services(units),
@@ -82,7 +82,7 @@ def looked_at(found):
     """What a page without findings says."""
     missing = [name for name, host in sorted(found["hosts"].items()) if not host["examined"]]
     there = {service for host in found["hosts"].values() for service in host["services"]}
-    units = {about[3]: about[1].rpartition(".")[0] for about in _findings.SERVICES.values()}
+    units = {about.title: about.unit.rpartition(".")[0] for about in _findings.SERVICES.values()}
     missing += [title for title, unit in units.items() if unit not in there]
     if missing:
         return "What is there was looked at. Not there, or not looked at: %s." % ", ".join(missing)

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "build/collections"), str(ROOT / "molecule/doctor/tests")]
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagnosis
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
 from doctor_faults import FAULTS
 from patches import applied, is_noise
 
@@ -46,7 +46,7 @@ def findings_of(fixtures, fault):
     stack = applied(fixtures["healthy"], patch or [])
     if patch is None:
         fault.edit(stack)
-    return _diagnosis.diagnose(stack)
+    return diagnose(stack)
 
 
 def table(fixtures):

@@ -13,7 +13,7 @@ import time
 
 import patches
 import pytest
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagnosis
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
 from conftest import REPORTS
 from doctor_faults import FAULTS
 
@@ -58,7 +58,7 @@ def test_fault(lab, healthy, fault):
     if getattr(fault.inject, "is_evidence", False):
         stack = copy.deepcopy(healthy["evidence"])
         fault.inject(stack)
-        said_first(fault, _diagnosis.diagnose(stack), None, patches.difference(healthy["evidence"], stack))
+        said_first(fault, diagnose(stack), None, patches.difference(healthy["evidence"], stack))
         return
     try:
         on_the_lab(lab, healthy, fault)

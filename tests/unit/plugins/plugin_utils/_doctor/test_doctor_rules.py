@@ -11,15 +11,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _diagnosis, _findings
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import findings, rules
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import BadStack
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[5]
 sys.path[:0] = [str(ROOT / "tests/tools"), str(ROOT / "molecule/doctor/tests")]
 import doctor_table
 from doctor_faults import FAULTS, MONITORING, NODE
 
 FIXTURES = doctor_table.load()
-RULES = sorted((ROOT / "plugins/plugin_utils").glob("_diagnosis_*.py"))
+FILES = sorted((ROOT / "plugins/plugin_utils/_doctor").glob("*.py"))
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def stack():
 
 
 def ids(stack):
-    return [one["id"] for one in _diagnosis.diagnose(stack)]
+    return [one["id"] for one in rules.diagnose(stack)]
 
 
 def test_a_healthy_stack_has_no_findings(stack):
@@ -56,15 +57,28 @@ def test_the_page_shows_what_the_tests_prove():
 
 
 def test_rules_use_the_findings_of_the_catalogue_and_all_of_them():
-    text = "".join(path.read_text() for path in RULES)
-    named = set(re.findall(r'"([a-z]+(?:_[a-z]+)*)"', text))
-    of_services = {f"{service}_{what}" for service in _findings.ALL_SERVICES for what in _findings.OF_SERVICES}
-    assert set(_findings.FINDINGS) - of_services <= named
-    for path in RULES:
-        for ident in re.findall(r'self\.add\(\s*"(\w+)"', path.read_text()):
-            assert ident in _findings.FINDINGS, f"{path.name}: {ident}"
-        for what in re.findall(r'add_service\(service, "(\w+)"', path.read_text()):
-            assert what.rstrip("_") in _findings.OF_SERVICES or what == "cert_", f"{path.name}: {what}"
+    texts = {path.name: path.read_text() for path in FILES if path.name != "findings.py"}
+    named = set(re.findall(r'"([a-z]+(?:_[a-z]+)*)"', "".join(texts.values())))
+    whats = {*findings.SERVICE_ERRORS, *findings.SERVICE_WARNINGS}
+    of_services = {f"{service}_{what}" for service in findings.ALL_SERVICES for what in whats}
+    assert set(findings.FINDINGS) - of_services <= named
+    assert whats <= named
+    for name, text in texts.items():
+        for ident in re.findall(r'(?:finding|changed)\(\s*"(\w+)"', text):
+            assert ident in findings.FINDINGS, f"{name}: {ident}"
+        for what in re.findall(r'of_service\(service, "(\w+)"', text):
+            assert what in whats, f"{name}: {what}"
+
+
+def test_every_rule_is_in_the_table():
+    """A public function of a file of rules is a rule or is called by another one."""
+    registered = {rule for _subject, table in rules.RULES for rule in table}
+    assert len(registered) == sum(len(table) for _subject, table in rules.RULES) - 1  # node_exporter is on all hosts
+    text = "".join(path.read_text() for path in FILES)
+    for module in {sys.modules[rule.__module__] for rule in registered}:
+        for name, function in vars(module).items():
+            if getattr(function, "__module__", "") == module.__name__ and callable(function):
+                assert function in registered or len(re.findall(rf"\b{name}\b", text)) > 1, f"{module}: {name}"
 
 
 def test_a_node_that_is_down_explains_what_is_seen_behind_it(stack):
@@ -74,7 +88,7 @@ def test_a_node_that_is_down_explains_what_is_seen_behind_it(stack):
     evidence["exporter"]["metrics"]["up"] = 0
     other = next(name for name in stack["hosts"] if name.startswith("redis-") and name != NODE)
     stack["hosts"][other]["evidence"]["redis"]["admin"]["cluster"]["cluster_state"] = "fail"
-    findings = _diagnosis.diagnose(stack)
+    findings = rules.diagnose(stack)
     assert [one["id"] for one in findings] == ["redis_stopped"]
     assert any("redis_up is 0" in text for text in findings[0]["consequences"])
     assert any("cluster is in state fail" in text for text in findings[0]["consequences"])
@@ -125,7 +139,7 @@ def test_a_silence_of_everything_is_told_and_one_of_something_is_not(stack, matc
     stack["hosts"][MONITORING]["evidence"]["alertmanager"]["silences"] = [silence]
     assert ids(stack) == (["pages_silenced"] if told else [])
     if told:
-        (finding,) = _diagnosis.diagnose(stack)
+        (finding,) = rules.diagnose(stack)
         assert "until 2026-12-04 10:00 UTC" in finding["cause"]
         assert finding["evidence"][0] == "silence 4e6f by ubuntu: maintenance"
         assert finding["cure"][0]["run"].endswith("-e silence_state=absent -e silence_id=4e6f")
@@ -139,7 +153,7 @@ def test_an_edited_panel_is_told_where_edits_are_not_kept(stack):
     host["wanted"]["queries"] = {"redis-cluster": ["a", "b"]}
     assert ids(stack) == []  # a panel more takes nothing away
     host["wanted"]["queries"] = {"redis-cluster": ["a", "b", "c"]}
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert (finding["id"], finding["severity"]) == ("dashboard_edited", "warning")
     assert finding["evidence"] == ["installed, and gone: c", "in Grafana, and never installed: mine"]
     assert finding["cure"][0]["run"].endswith("--tags grafana")
@@ -148,7 +162,7 @@ def test_an_edited_panel_is_told_where_edits_are_not_kept(stack):
 def test_when_all_nodes_disagree_with_the_monitoring_host_its_clock_is_the_wrong_one(stack):
     for way in stack["hosts"][MONITORING]["evidence"]["reach"].values():
         way["skew"] = -61.0
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert (finding["id"], finding["host"], finding["severity"]) == ("clock_skew", MONITORING, "error")
     assert "61.0 s ahead" in finding["cause"]
 
@@ -158,7 +172,7 @@ def test_wrong_settings_in_the_inventory_are_cured_there(stack):
     node["wanted"]["redis_addr"] = node["evidence"]["exporter"]["uses"]["addr"] = "redis://127.0.0.1:6379"
     node["evidence"]["redis"]["account"] = {"ok": False, "cause": "tls_port", "text": "the port speaks TLS"}
     node["evidence"]["redis"]["admin"] = None
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert finding["id"] == "exporter_scheme"
     assert finding["cure"][0]["set"] == {"redis_exporter_redis_addr": "rediss://127.0.0.1:6379"}
     assert "exporters" in finding["cure"][1]["run"]
@@ -169,7 +183,7 @@ def test_without_the_right_to_manage_users_the_acl_line_is_the_cure(stack):
     node["wanted"]["acl_manage"] = False
     denied = [{"command": "cluster|info", "lost": "cluster metrics"}]
     node["evidence"]["redis"]["account"] = {"ok": True, "denied": denied}
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert finding["id"] == "acl_right_missing"
     assert "ACL SETUSER redis_exporter +cluster|info" in finding["cure"][0]["do"]
 
@@ -186,7 +200,7 @@ def test_a_filter_on_the_way_is_told_from_a_missing_rule(stack):
 def test_an_instance_that_is_off_is_started(stack):
     host = stack["hosts"][NODE]
     host.update(evidence=None, unreachable="Connection timed out", state="stopped")
-    finding = _diagnosis.diagnose(stack)[0]
+    finding = rules.diagnose(stack)[0]
     assert finding["id"] == "host_unreachable"
     command = "aws ec2 start-instances --region us-east-1 --instance-ids " + host["instance_id"]
     assert finding["cure"][0]["run"] == command
@@ -217,7 +231,7 @@ def test_a_filter_is_mended_by_its_rule_wherever_it_is(stack):
     stack["hosts"][MONITORING]["evidence"]["reach"][NODE] = way
     output = {"rule": "-A OUTPUT -d %s/32 -j DROP" % address, "hook": "output", "undo": "sudo iptables -D OUTPUT x"}
     stack["hosts"][MONITORING]["evidence"]["packet_filter"] = [output]
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert finding["cure"] == [{"on": MONITORING, "run": "sudo iptables -D OUTPUT x"}]
     stack["hosts"][MONITORING]["evidence"]["packet_filter"] = []
     policy = {
@@ -227,14 +241,14 @@ def test_a_filter_is_mended_by_its_rule_wherever_it_is(stack):
         "let": "sudo nft insert rule inet f in",
     }
     stack["hosts"][NODE]["evidence"]["packet_filter"] = [policy]
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     source = stack["hosts"][MONITORING]["address"]
     run = "sudo nft insert rule inet f in ip saddr %s tcp dport 9121 accept" % source
     assert finding["cure"] == [{"on": NODE, "run": run}]
     # Rules for other ports and other hosts are not what is looked for.
     other = {"rule": "inet f in: tcp dport 19121 drop", "hook": "input", "undo": "sudo nft delete rule x"}
     stack["hosts"][NODE]["evidence"]["packet_filter"] = [other]
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert "nft delete" not in str(finding["cure"])
 
 
@@ -252,7 +266,7 @@ def test_a_filter_and_a_redis_that_is_stopped_are_two(stack):
 def test_every_port_that_is_asked_needs_its_rule(stack, port):
     for group in stack["security_groups"]["groups"].values():
         group["ip_permissions"] = [one for one in group["ip_permissions"] if one.get("from_port") != port]
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert finding["id"] == "sg_rule_missing" and "port %d" % port in finding["cause"]
     assert set(finding["hosts"]) == set(stack["groups"]["redis"])
 
@@ -264,14 +278,14 @@ def test_a_target_that_is_down_and_one_that_was(stack):
         if one["job"] == "node" and one["node"] == NODE
     )
     target.update(health="down", lastError="dial tcp: connect: connection refused", now="")
-    assert [(one["id"], one["severity"]) for one in _diagnosis.diagnose(stack)] == [("recovering", "info")]
+    assert [(one["id"], one["severity"]) for one in rules.diagnose(stack)] == [("recovering", "info")]
     target.update(now="refused")
     assert ids(stack) == ["port_filtered"]  # it listens, and is not reached
     node = stack["hosts"][NODE]["evidence"]
     node["listening"] = [one for one in node["listening"] if one["port"] != 9100]
-    assert [(one["id"], one["severity"]) for one in _diagnosis.diagnose(stack)] == [("target_down", "error")]
+    assert [(one["id"], one["severity"]) for one in rules.diagnose(stack)] == [("target_down", "error")]
     target.update(now="", lastError="server returned HTTP status 401 Unauthorized", lastScrape="2099-01-01T00:00:00Z")
-    assert [(one["id"], one["severity"]) for one in _diagnosis.diagnose(stack)] == [("target_down", "error")]
+    assert [(one["id"], one["severity"]) for one in rules.diagnose(stack)] == [("target_down", "error")]
 
 
 def test_alerts_have_time_to_arrive(stack):
@@ -287,7 +301,7 @@ def test_alerts_have_time_to_arrive(stack):
 def test_a_receiver_of_the_inventory_is_not_mended_by_the_playbook_alone(stack):
     found = stack["hosts"][MONITORING]["evidence"]["alertmanager"]
     found["receivers"] = [{"where": "10.213.106.1:9099", "problem": "name_unknown"}]
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert finding["id"] == "receiver_unreachable" and "resolv.conf" in finding["cure"][0]["do"]
 
 
@@ -295,9 +309,9 @@ def test_failures_of_notifications_are_told_while_they_last(stack):
     evidence = stack["hosts"][MONITORING]["evidence"]
     failed = [{"labels": {"integration": "webhook"}, "value": [1, "3"]}]
     evidence["prometheus"]["samples"]["notifications_failed"] = failed
-    assert [(one["id"], one["severity"]) for one in _diagnosis.diagnose(stack)] == [("notifications_failing", "info")]
+    assert [(one["id"], one["severity"]) for one in rules.diagnose(stack)] == [("notifications_failing", "info")]
     evidence["alertmanager"]["notify_errors"] = ['msg="Notify for alerts failed" err="unexpected status code 500"']
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert finding["severity"] == "warning" and "status code 500" in str(finding["evidence"])
 
 
@@ -307,7 +321,7 @@ def test_a_key_that_everybody_may_read(stack):
     for step in found["key_way"]["steps"]:
         step["mode"] = "0755"
     found["key_way"]["steps"][-1]["mode"] = "0644"
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert (finding["id"], finding["severity"]) == ("key_readable", "warning")
     assert finding["cure"] == [{"on": NODE, "run": "sudo chmod o-rwx " + found["key_path"]}]
     found["key_way"]["steps"][-2]["mode"] = "0750"  # nobody gets there
@@ -316,7 +330,7 @@ def test_a_key_that_everybody_may_read(stack):
 
 def test_the_certificate_of_a_service_that_expires_soon(stack):
     stack["hosts"][MONITORING]["evidence"]["grafana"]["ready"]["not_after"] = stack["time"] + 5 * 86400
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert (finding["id"], finding["severity"], finding["hop"]) == ("cert_expiring", "warning", "grafana")
 
 
@@ -328,7 +342,7 @@ def test_a_file_that_several_services_are_given_is_one_finding_for_all_of_them(s
     for service in ("prometheus", "alertmanager", "grafana"):
         ready = {"url": "https://x/", "answered": False, "cause": "tls", "error": "handshake failed"}
         stack["hosts"][MONITORING]["evidence"][service]["ready"] = ready
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert finding["id"] == "prometheus_file"
     restart = "sudo systemctl restart alertmanager.service grafana-server.service prometheus.service"
     assert finding["cure"][1]["run"] == restart
@@ -346,7 +360,7 @@ def test_settings_that_contradict_each_other_are_said_once(stack):
     host = stack["hosts"][NODE]
     host.update(evidence=None, problem="Task failed: Error while resolving value for 'redis_addr': 'x' is undefined")
     host["untold"] = host["problem"]
-    first = _diagnosis.diagnose(stack)[0]
+    first = rules.diagnose(stack)[0]
     assert (first["id"], first["evidence"]) == ("settings_unreadable", ["'x' is undefined"])
     host["unreachable"] = "timed out"
     assert ids(stack)[0] == "host_unreachable" and "settings_unreadable" not in ids(stack)
@@ -364,8 +378,8 @@ def test_settings_that_contradict_each_other_are_said_once(stack):
     ],
 )
 def test_what_is_no_stack_is_refused_in_one_line(bad, said):
-    with pytest.raises(_diagnosis.BadStack, match=said):
-        _diagnosis.diagnose(bad)
+    with pytest.raises(BadStack, match=said):
+        rules.diagnose(bad)
 
 
 def test_groups_are_those_of_the_hosts_where_they_are_not_given(stack):
@@ -375,10 +389,10 @@ def test_groups_are_those_of_the_hosts_where_they_are_not_given(stack):
 
 def test_an_exporter_that_works_with_another_redis(stack):
     stack["hosts"][NODE]["evidence"]["exporter"]["uses"]["addr"] = "rediss://10.213.106.10:6379"
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert finding["id"] == "exporter_other_redis"
     stack["hosts"][NODE]["evidence"]["exporter"]["uses"].update(addr="rediss://127.0.0.1:6379", user="default")
-    (finding,) = _diagnosis.diagnose(stack)
+    (finding,) = rules.diagnose(stack)
     assert (finding["id"], finding["severity"]) == ("exporter_other_user", "warning")
 
 
@@ -410,7 +424,7 @@ def test_any_probe_may_be_missing_or_broken(name, broken):
             holder[path[-1]] = {"problem": "no result within 20 s"}
         tried += 1
         try:
-            _diagnosis.diagnose(stack)
+            rules.diagnose(stack)
         except Exception as err:
             raise AssertionError(f"{name}: without {path}: {err!r}") from err
     assert tried > 8
