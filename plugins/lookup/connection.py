@@ -70,7 +70,7 @@ class LookupModule(LookupBase):
 
     def connection(self, role, variables):
         found, host = _ansible.context([role], variables, self._templar, self._loader, self.get_option("host"))
-        settings, faults = _core.read(role, found)
+        settings, faults = _core.read(role, found, all_needed=False)
         if faults:
             raise AnsibleLookupError("; ".join(line for lines in faults.values() for line in lines))
         return _core.module_of(role).connection(settings, host)

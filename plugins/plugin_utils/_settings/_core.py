@@ -122,9 +122,11 @@ def options_of(role: str) -> dict[str, dict[str, Any]]:
     return yaml.load(text, Loader=loader)["argument_specs"]["main"]["options"]  # noqa: S506  # a safe one
 
 
-def read(role: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+def read(
+    role: str, variables: Mapping[str, Any], all_needed: bool = True
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Every setting of a role by its full name, and for those that cannot be used what is wrong with them."""
-    own_checks = getattr(module_of(role), "OWN_CHECKS", ())
+    own_checks, comma_lists = (getattr(module_of(role), name, ()) for name in ("OWN_CHECKS", "COMMA_LISTS"))
     settings, faults = {}, {}
     for name, option in options_of(role).items():
         wrong: list[str] = []
@@ -133,7 +135,9 @@ def read(role: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
         except Unreadable as err:
             value = None
             wrong.append(f"{name} cannot be read: {err}")
-        if value is None and option.get("required") and not wrong:
+        if name in comma_lists and isinstance(value, str):  # -e name=a,b
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if value is None and option.get("required") and all_needed and not wrong:
             wrong.append(f"{name} is not set")
         if value is not None:
             value = typed(value, option, name, wrong, nested=name not in own_checks)

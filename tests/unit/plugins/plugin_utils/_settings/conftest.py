@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, _templates
@@ -46,25 +47,42 @@ def defaults(role):
     return yaml.safe_load(path.read_text()) if path.exists() else {}
 
 
+def variables(role, changed):
+    """The defaults of the role with some changed; the few that are templates are rendered as Ansible does."""
+    found = {**defaults(role), **(changed or {})}
+    templates = {name: text for name, text in found.items() if isinstance(text, str) and "{{" in text}
+    return {**found, **{name: jinja2.Template(text).render(found) for name, text in templates.items()}}
+
+
 @pytest.fixture
 def judge(host):
     """judge(role, changed, host) -> the problems of the role's defaults with these variables changed."""
 
     def run(role, changed=None, on=None):
-        return _core.judge(role, {**defaults(role), **(changed or {})}, on or host())[1]
+        return _core.judge(role, variables(role, changed), on or host())[1]
 
     return run
 
 
 @pytest.fixture
-def service(host):
-    """service(role, changed, host) -> what the role's service() says; the settings have to be right."""
+def settings(host):
+    """settings(role, changed, host) -> the role's settings, which have to be right."""
+
+    def run(role, changed=None, on=None):
+        found, problems = _core.judge(role, variables(role, changed), on or host())
+        assert problems == []
+        return found
+
+    return run
+
+
+@pytest.fixture
+def service(settings, host):
+    """service(role, changed, host) -> what the role's service() says of right settings."""
 
     def run(role, changed=None, on=None):
         on = on or host()
-        settings, problems = _core.judge(role, {**defaults(role), **(changed or {})}, on)
-        assert problems == []
-        return _core.module_of(role).service(settings, on)
+        return _core.module_of(role).service(settings(role, changed, on), on)
 
     return run
 

@@ -122,6 +122,17 @@ def test_all_problems_at_once_and_none_that_follows_from_another(demo):
     ]
 
 
+def test_lists_as_they_come_from_the_command_line(demo):
+    demo.COMMA_LISTS = ("demo_names",)
+    settings, problems = _core.judge("demo", Variables(GOOD, demo_names="a, b,"), _core.Host("h"))
+    assert (problems, settings["demo_names"]) == ([], ["a", "b"])
+
+
+def test_a_connection_can_be_told_without_everything_that_the_role_needs(demo):
+    assert _core.read("demo", Variables(), all_needed=False)[1] == {}
+    assert "demo_port" in _core.read("demo", Variables(demo_port="abc"), all_needed=False)[1]
+
+
 def test_a_role_may_judge_the_content_of_an_option_itself(demo):
     demo.OWN_CHECKS = ("demo_receivers",)
     settings, problems = _core.judge("demo", Variables(GOOD, demo_receivers=[{"x": "1"}]), _core.Host("h"))

@@ -45,8 +45,8 @@ def test_a_mirror_with_everything(judge):
 
 def test_every_key_reaches_the_module():
     options = _core.options_of("prometheus")["monitoring_mirror"]["options"]
-    tasks = yaml.safe_load((_core.ROLES / "_service" / "tasks" / "main.yml").read_text())
-    install = tasks[2]["block"][0]["redisops.monitoring.release_binary"]
+    tasks = yaml.safe_load((_core.ROLES / "_service" / "tasks" / "install.yml").read_text())
+    install = tasks[0]["block"][0]["redisops.monitoring.release_binary"]
     documented = yaml.safe_load(release_binary.DOCUMENTATION)["options"]
     for name, option in options.items():
         assert install[name] == "{{ monitoring_mirror.%s | default(omit) }}" % name

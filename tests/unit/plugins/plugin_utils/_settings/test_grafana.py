@@ -1,16 +1,19 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be told of the role grafana without a host: what it refuses and renders."""
+"""What the role grafana refuses, and what it makes of its settings."""
 
 from __future__ import annotations
 
 import configparser
 import json
 import re
+import shutil
+import subprocess
 
+import pytest
 import yaml
-from test_role_alertmanager import ROLES, defaults, play, show
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, _templates, grafana
 
 GOOD = {"grafana_admin_password": "canary-admin-long"}
 TLS = {"grafana_tls_cert_file": "/tls/a.crt", "grafana_tls_key_file": "/tls/a.key"}
@@ -118,7 +121,7 @@ CASES = [
     ({"grafana_dashboards": ["@/long.json"]}, "long.json has the uid a{41}: give it one, 1 to 40"),
     ({"grafana_dashboards": ["@/fine.json"]}, ""),
     ({"grafana_dashboards": ["./fine.json"]}, ""),
-    ({"grafana_dashboards": ["./untitled.json"]}, "/./untitled.json is not a dashboard: it has no title$"),
+    ({"grafana_dashboards": ["./untitled.json"]}, "/untitled.json is not a dashboard: it has no title$"),
     ({"grafana_dashboards": ["redis-cluster", "@/fine.json", "redis-cluster"]}, "the uid redis-cluster twice"),
     ({"grafana_dashboards": ["@/fine.json"], "grafana_gnet_dashboards": [GNET]}, "have the uid a twice"),
     ({"grafana_gnet_dashboards": [GNET, GNET]}, "have the uid a twice"),
@@ -160,108 +163,185 @@ FULL = dict(
 )
 
 
-def test_bad_settings_are_named_in_one_line(tmp_path):
+@pytest.fixture
+def dashboards(tmp_path):
     for name, text in DASHBOARDS.items():
         (tmp_path / (name + ".json")).write_text(text)
-    cases = [json.loads(json.dumps(variables).replace("@/", "%s/" % tmp_path)) for variables, _says in CASES]
-    tasks = [show("[{{ __grafana_problem }}]", **variables) for variables in cases]
-    shown = play(tmp_path, "grafana", tasks, dict(defaults("grafana"), **GOOD))
-    assert len(shown) == len(CASES)
-    for (variables, says), said in zip(CASES, shown):
-        said = said[1:-1]
-        assert re.search(says or r"\A\Z", said), f"{variables}: {said!r} is not like {says!r}"
-        assert "\n" not in said and "canary" not in said
+    return tmp_path
 
 
-def test_unit_of_other_versions_and_ports(tmp_path):
-    template = "{{ lookup('ansible.builtin.template', role_path ~ '/templates/redisops.conf.j2') }}"
-    others = (
-        {},
-        {"grafana_version": "13.1.0", "grafana_port": "443", "grafana_allow_from": "10.0.0.0/8, 192.0.2.1"},
-        {"grafana_credential_files": {"x": "/a/50%/x"}},
-    )
-    plain, newer, credential = play(
-        tmp_path, "grafana", [show(template, **other) for other in others], {**defaults("grafana"), **GOOD}
+@pytest.mark.parametrize(("variables", "says"), CASES)
+def test_bad_settings_are_named_in_one_line(judge, host, dashboards, variables, says):
+    variables = json.loads(json.dumps(variables).replace("@/", "%s/" % dashboards))
+    said = "; ".join(judge("grafana", {**GOOD, **variables}, host(search=[str(dashboards)])))
+    assert re.search(says or r"\A\Z", said), said
+    assert "\n" not in said and "canary" not in said
+
+
+def test_what_needs_facts_waits_for_them(judge, host):
+    unknown = host(addresses=[], default_address="", architecture="")
+    assert judge("grafana", {**GOOD, **TLS, "grafana_listen_address": "192.0.2.1"}, unknown) == []
+    assert judge("grafana", {**GOOD, **TLS, "grafana_listen_address": ""}, unknown) == []
+    somewhere = {**GOOD, "grafana_listen_address": ""}
+    assert "is the private address, so passwords" in judge("grafana", somewhere, unknown)[0]
+    assert "no private address was found" in judge("grafana", somewhere, host(default_address=""))[0]
+
+
+def drop_in(found):
+    return _templates.render("grafana/redisops.conf.j2", found["values"])
+
+
+def ini(found):
+    parser = configparser.RawConfigParser(delimiters=("=",))
+    parser.read_string(_templates.render("grafana/grafana.ini.j2", found["values"]))
+    return parser
+
+
+def test_unit_of_other_versions_and_ports(service):
+    newer = {"grafana_version": "13.1.0", "grafana_port": "443", "grafana_allow_from": "10.0.0.0/8, 192.0.2.1"}
+    plain, newer, credential = (
+        drop_in(service("grafana", {**GOOD, **other}))
+        for other in ({}, newer, {"grafana_credential_files": {"x": "/a/50%/x"}})
     )
     bind = "\nBindReadOnlyPaths=-/var/lib/grafana/plugins-bundled:/usr/share/grafana/data/plugins-bundled\n"
     assert bind in newer and bind not in plain
     # systemd would end a start after 90 seconds of its own, in the middle of the migration of a database.
     assert "\nTimeoutStartSec=120\n" in plain
     assert "\nCapabilityBoundingSet=\n" in plain and "AmbientCapabilities" not in plain
-    assert "\nAmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n" in newer
+    assert "\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n" in newer
+    assert "\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n" in newer
     assert "IPAddressAllow=localhost 10.0.0.0/8 192.0.2.1\n" in newer and "IPAddress" not in plain
     assert "\nLoadCredential=x:/a/50%%/x\n" in credential
+    # Files belong to the user of the package, whom a user namespace would hide.
+    assert "\nPrivateUsers=no\n" in plain
 
 
-def test_rendered(tmp_path):
-    template = "{{ lookup('ansible.builtin.template', role_path ~ '/templates/%s.j2') }}"
-    facts = ("secrets", "datasources", "dashboards", "url", "repository_url", "gnet_url", "problem")
-    tasks = [show(template % name) for name in ("grafana.ini", "redisops.conf")]
-    tasks += [show("%s{{ __grafana_%s | to_json }}" % ("x", name)) for name in facts]
-    settings, unit, *rest = play(tmp_path, "grafana", tasks, {**defaults("grafana"), **FULL})
-    found = {name: json.loads(text[1:]) for name, text in zip(facts, rest)}
-    assert found["problem"] == ""
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze: apt-get install systemd")
+def test_systemd_takes_the_drop_in_and_rates_it(service, tmp_path):
+    path = tmp_path / "grafana-server.service"
+    package = "[Service]\nUser=grafana\nGroup=grafana\nExecStart=/usr/share/grafana/bin/grafana server\n"
+    path.write_text(package + drop_in(service("grafana", FULL)))
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Unknown" not in done.stderr and "ignoring" not in done.stderr, done.stderr
 
-    assert "canary" not in settings and "canary" not in unit
-    assert set(found["secrets"]) == {"admin_password", "secret_key", "metrics_password"}
+
+def test_configuration(service, host):
+    found = service("grafana", FULL)
+    settings, unit = ini(found), drop_in(found)
+    shown = "\n".join("%s=%s" % pair for name in settings.sections() for pair in settings[name].items())
+    assert "canary" not in shown and "canary" not in unit
+    written = {one["path"] for one in found["config"]["secrets"]}
+    assert written == {"credentials/admin_password", "credentials/secret_key", "credentials/metrics_password"}
     handed = dict(re.findall(r"^LoadCredential=(.*?):(.*)$", unit, re.MULTILINE))
-    assert set(re.findall(r"/run/credentials/grafana-server.service/([\w.]+)", settings)) == set(handed)
+    assert set(re.findall(r"/run/credentials/grafana-server.service/([\w.]+)", shown)) == set(handed)
     assert handed["web.key"] == "/tls/a.key"
     assert handed["secret_key"] == "/etc/redisops/grafana/credentials/secret_key"
     assert "IPAddressDeny=any\nIPAddressAllow=localhost 10.0.0.0/8\n" in unit
     assert 'Environment="HTTPS_PROXY=http://proxy:3128"\n' in unit
 
-    ini = configparser.RawConfigParser(delimiters=("=",))
-    ini.read_string(settings)
-    assert (ini["server"]["http_addr"], ini["server"]["domain"]) == ("::", "grafana.example.com")
-    assert ini["server"]["root_url"] == "https://grafana.example.com/x/"
-    assert ini["users"]["default_theme"] == '"""light; # dark"""' and "allow_org_create" not in ini["users"]
-    assert ini["analytics"]["reporting_enabled"] == "true" and ini["analytics"]["check_for_updates"] == "false"
-    assert ini["security"]["cookie_secure"] == "true"
+    assert (settings["server"]["http_addr"], settings["server"]["domain"]) == ("::", "grafana.example.com")
+    assert settings["server"]["root_url"] == "https://grafana.example.com/x/"
+    assert settings["users"]["default_theme"] == '"""light; # dark"""' and "allow_org_create" not in settings["users"]
+    assert settings["analytics"]["reporting_enabled"] == "true"
+    assert settings["analytics"]["check_for_updates"] == "false"
+    assert settings["security"]["cookie_secure"] == "true"
     # What would ask grafana.com
-    assert {ini["plugins"][one] for one in ("preinstall_disabled", "public_key_retrieval_disabled")} == {"true"}
+    assert {settings["plugins"][one] for one in ("preinstall_disabled", "public_key_retrieval_disabled")} == {"true"}
 
-    assert found["url"] == "https://grafana.example.com:3000"
-    assert found["repository_url"] == "https://mirror.example/apt.grafana.com"
-    assert found["gnet_url"] == "https://mirror.example/grafana.com"
+    asked = found["config"]["service"]
+    assert asked["ready_url"] == "https://grafana.example.com:3000/api/health" and asked["version"] == "12.4.0"
+    assert {one["what"] for one in found["config"]["certificates"]} == {"grafana_tls", "grafana_prometheus_ca_file"}
+    assert found["config"]["certificates"][0]["name"] == "grafana.example.com"
 
-    prometheus, alertmanager, cloudwatch = (
-        found["datasources"][one] for one in ("prometheus", "alertmanager", "cloudwatch")
-    )
+
+def test_data_sources(settings, host):
+    found = grafana.TASKS["datasources"](settings("grafana", FULL, host()), host())
+    assert [one["module"] for one in found] == ["grafana_datasource"] * 3
+    prometheus, alertmanager, cloudwatch = (one["args"] for one in found)
     assert prometheus["json_data"] == {
         "httpMethod": "POST", "timeInterval": "15s", "tlsAuthWithCACert": True, "manageAlerts": True,
         "alertmanagerUid": "alertmanager",
     }  # fmt: skip
-    assert (prometheus["secure"], prometheus["files"]) == (
-        {"basicAuthPassword": "canary-prometheus"}, {"tlsCACert": "/tls/ca.crt"}
-    )  # fmt: skip
-    assert alertmanager["json_data"]["implementation"] == "prometheus" and alertmanager["secure"] == {}
+    assert prometheus["secure_json_data"] == {"basicAuthPassword": "canary-prometheus"}
+    assert prometheus["secure_json_data_files"] == {"tlsCACert": "/tls/ca.crt"}
+    assert (prometheus["basic_auth_user"], prometheus["is_default"], prometheus["check_health"]) == (
+        "admin",
+        True,
+        True,
+    )
+    assert alertmanager["json_data"]["implementation"] == "prometheus" and alertmanager["secure_json_data"] == {}
     assert cloudwatch["json_data"] == {"authType": "default", "defaultRegion": "eu-central-1"}
+    assert (cloudwatch["name"], cloudwatch["check_health"], cloudwatch["is_default"]) == ("CloudWatch", False, False)
+    for one in (prometheus, alertmanager, cloudwatch):
+        assert one["url"] == "https://grafana.example.com:3000" and one["token_path"] == "/etc/redisops/grafana/token"
 
 
-def test_below_a_path(tmp_path):
+def test_dashboards(settings, host, dashboards):
+    on = host(search=[str(dashboards)])
+    changes = {"grafana_dashboards": ["redis-cluster", "./fine.json"], "grafana_on_drift": "keep"}
+    own, fine, foreign = (
+        one["args"] for one in grafana.TASKS["dashboards"](settings("grafana", {**FULL, **changes}, on), on)
+    )
+    assert own["uid"] == own["definition"]["uid"] == "redis-cluster" and "mirror_url" not in own
+    assert fine["definition"] == {"uid": "a", "title": "A {{ b }}"}
+    assert (foreign["gnet_id"], foreign["mirror_url"]) == (11835, "https://mirror.example/grafana.com")
+    assert foreign["overrides"] == {"time": {"from": "now-1h", "to": "now"}} and "overrides" not in own
+    for one in (own, fine, foreign):
+        assert one["inputs"] == {"DS_PROMETHEUS": "prometheus"}
+        assert (one["folder"], one["folder_uid"], one["on_drift"]) == ("Redis", "redis", "keep")
+
+
+def test_package_and_access(settings, host):
+    found = settings("grafana", FULL, host())
+    package = grafana.TASKS["package"](found, host())["args"]
+    assert (package["version"], package["repository"]) == ("12.4.0", "https://mirror.example/apt.grafana.com")
+    assert "deb" not in package and "key" not in package
+    access = grafana.TASKS["access"](found, host())["args"]
+    assert (access["url_username"], access["url_password"]) == ("admin", "canary-admin-long")
+    local = grafana.TASKS["package"](settings("grafana", {**GOOD, "grafana_deb": "/g.deb"}, host()), host())["args"]
+    assert local["deb"] == "/g.deb" and "repository" not in local
+
+
+def test_below_a_path(settings, host):
     served = {"grafana_ini": {"server": {"serve_from_sub_path": "true"}}}
     root = {"grafana_root_url": "https://example.com/grafana/"}
     api = {"grafana_api_url": "https://example.com/grafana/"}
     cases = ({}, root, served, {**root, **served}, {**root, **served, **api})
-    shown = play(
-        tmp_path, "grafana", [show("{{ __grafana_url }}", **case) for case in cases], {**defaults("grafana"), **GOOD}
-    )
+    shown = [grafana.connection(settings("grafana", {**GOOD, **case}, host()), host())["url"] for case in cases]
     own = "http://127.0.0.1:3000"
     assert shown == [own, own, own, own + "/grafana", "https://example.com/grafana"]
 
 
-def test_plain_defaults(tmp_path):
-    tasks = [show("x{{ __grafana_%s | to_json }}" % name) for name in ("repository_url", "gnet_url", "datasources")]
-    shown = play(tmp_path, "grafana", tasks, {**defaults("grafana"), **GOOD})
-    repository, gnet, datasources = (json.loads(text[1:]) for text in shown)
-    assert (repository, gnet) == ("https://apt.grafana.com", "https://grafana.com")
-    assert list(datasources) == ["prometheus"] and datasources["prometheus"]["json_data"]["timeInterval"] == "30s"
+def test_plain_defaults(settings, host):
+    package, dashboards, datasources = (
+        grafana.TASKS[name](settings("grafana", GOOD), host()) for name in ("package", "dashboards", "datasources")
+    )
+    assert package["args"]["repository"] == "https://apt.grafana.com"
+    assert dashboards[-1]["args"]["mirror_url"] == "https://grafana.com"
+    assert [one["args"]["uid"] for one in datasources] == ["prometheus"]
+    assert datasources[0]["args"]["json_data"]["timeInterval"] == "30s"
+
+
+def test_connection(settings, host):
+    found = grafana.connection(settings("grafana", FULL, host()), host())
+    assert found["datasource_uids"] == ["prometheus", "alertmanager", "cloudwatch"]
+    assert found["dashboard_uids"] == ["redis-cluster", "redis-performance", "redis-resources", "redis-11835"]
+    assert list(found["queries"]) == found["dashboard_uids"][:3]
+    assert any("redis_up" in query for query in found["queries"]["redis-cluster"])
+    assert "canary" not in str(found)
 
 
 def test_our_dashboards_are_those_of_the_role():
-    names = yaml.safe_load((ROLES / "grafana/defaults/main.yml").read_text())["grafana_dashboards"]
     files = {
-        path.stem: json.loads(path.read_text())["uid"] for path in (ROLES / "grafana/files/dashboards").glob("*.json")
+        path.stem: json.loads(path.read_text())["uid"]
+        for path in (_core.ROLES / "grafana/files/dashboards").glob("*.json")
     }
-    assert sorted(names) == sorted(files) and all(name == uid for name, uid in files.items())
+    defaults = yaml.safe_load((_core.ROLES / "grafana/defaults/main.yml").read_text())
+    assert sorted(defaults["grafana_dashboards"]) == sorted(files)
+    assert all(name == uid for name, uid in files.items())

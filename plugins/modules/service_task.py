@@ -1,0 +1,62 @@
+#!/usr/bin/python
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_task
+short_description: Run a module with arguments that the settings of a role give
+version_added: 1.1.0
+description:
+  - Reads the variables of a role, makes the arguments of other modules of this collection of them, and runs these
+    modules on the host.
+  - It is what the roles C(redis_exporter) and C(grafana) are made of. Secrets then are in no loop and in no result.
+    Check the settings with M(redisops.monitoring.validate_settings) first.
+author: redisops.monitoring contributors (@redisops)
+extends_documentation_fragment:
+  - redisops.monitoring.attributes
+  - redisops.monitoring.attributes.action
+attributes:
+  action:
+    details: The modules run on the host.
+  check_mode:
+    details: As far as the modules that it runs do.
+options:
+  role:
+    description: Role whose settings are used, V(redis_exporter) or V(grafana).
+    type: str
+    required: true
+  task:
+    description:
+      - What to do. Of V(redis_exporter), V(check) runs M(redisops.monitoring.redis_exporter_check) and V(account) runs
+        M(redisops.monitoring.redis_acl_user).
+      - Of V(grafana), V(package) runs M(redisops.monitoring.apt_release), V(access) runs
+        M(redisops.monitoring.grafana_access), V(datasources) runs M(redisops.monitoring.grafana_datasource) for each
+        data source, and V(dashboards) runs M(redisops.monitoring.grafana_dashboard) for each dashboard.
+    type: str
+    required: true
+  arguments:
+    description: Further arguments of the module, which the settings do not give.
+    type: dict
+    default: {}
+seealso:
+  - module: redisops.monitoring.service_config
+  - module: redisops.monitoring.validate_settings
+"""
+
+EXAMPLES = r"""
+- name: Store the dashboards
+  redisops.monitoring.service_task:
+    role: grafana
+    task: dashboards
+"""
+
+RETURN = r"""
+results:
+  description: What each module returned, where it runs for several things. Else its values are returned as they are.
+  type: list
+  elements: dict
+  returned: with O(task=datasources) and O(task=dashboards)
+"""
