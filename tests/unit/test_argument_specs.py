@@ -118,17 +118,17 @@ def problems(role):
         elif differ(options[name]["default"], value):
             yield f"{name}: the default is {options[name]['default']!r} in the argument specs, {value!r} in defaults"
 
-    for path in sorted((role / "vars").glob("*.yml")):
+    for path in sorted((role / "vars").rglob("*.yml")):
         for name in load(path) or {}:
             if not name.startswith(f"__{role.name}_"):
-                yield f"{name} in vars/{path.name} does not start with __{role.name}_"
+                yield f"{name} in {path.relative_to(role)} does not start with __{role.name}_"
 
-    # A key that the role reads by its name is a known key.
-    text = "".join(path.read_text() for part in ("tasks", "templates") for path in (role / part).rglob("*.*"))
+    # A key that the role reads by its name is a known key, where keys are declared.
+    text = "".join(path.read_text() for part in ("tasks", "templates", "vars") for path in (role / part).rglob("*.*"))
     for name, option in options.items():
-        if option.get("type") == "dict":
+        if option.get("type") == "dict" and option.get("options"):
             used = set(re.findall(rf"\b{name}(?:\.|\[['\"])([a-z]\w*)", text)) - DICT_METHODS
-            for key in sorted(used - set(option.get("options") or {})):
+            for key in sorted(used - set(option["options"])):
                 yield f"{name}.{key} is used by the role and is none of its options"
 
 
@@ -231,6 +231,8 @@ def with_option(name, **changed):
         ({**GOOD, "defaults/main.yml": {**GOOD["defaults/main.yml"], "demo_x": 2}}, "demo_x is in defaults/main.yml"),
         ({**GOOD, "defaults/main.yml": {}}, "demo_port has a default in meta/argument_specs.yml and none"),
         ({**GOOD, "vars/main.yml": {"demo_unit": "x"}}, "demo_unit in vars/main.yml"),
+        ({**GOOD, "vars/main/unit.yml": {"demo_unit": "x"}}, "demo_unit in vars/main/unit.yml"),
+        ({**GOOD, "vars/main/unit.yml": {"__demo_unit": "{{ demo_tls.key_file }}"}}, "demo_tls.key_file is used"),
         ({**GOOD, "tasks/main.yml": "{{ demo_tls.key_file }}"}, "demo_tls.key_file is used"),
         ({**GOOD, "tasks/main.yml": "{{ demo_tls['key_file'] }}"}, "demo_tls.key_file is used"),
         (with_option("demo_port", default=None), "demo_port has a default in defaults/main.yml and none"),

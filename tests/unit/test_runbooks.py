@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from documented import COMMANDS, PAGES, commands
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
-PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
 HEADINGS = ["What it means", "Who is paged", "Diagnose", "Commands", "Fix", "Resolved when", "Prevent"]
 PLACEHOLDERS = {"NODE": "redis-node-1a", "CLUSTER": "redis-prod"}
 OPTIONS = {"-i": 1, "--limit": 1, "--tags": 1, "--skip-tags": 1, "-e": 1, "--check": 0, "--diff": 0, "-v": 0}
@@ -33,36 +33,6 @@ def incidents():
         ):
             found.setdefault(incident, {})[name] = severity
     return found
-
-
-def commands(text):
-    """Every command of a page that runs one of our playbooks: in a shell block, or in the text as `code`."""
-    for language, block in re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, re.M | re.S):
-        if language not in ("bash", "console", "sh", ""):
-            continue
-        for line in re.sub(r"\\\n\s*", " ", block).splitlines():
-            line = line.strip()
-            line = line.removeprefix("$ ")
-            if line.startswith("ansible-playbook "):
-                yield line
-    outside = re.sub(r"^ *```.*?^ *```", "", text, flags=re.M | re.S)
-    for code in re.findall(r"`([^`]+)`", outside):
-        if code.startswith("ansible-playbook redisops"):
-            yield code
-
-
-def documented():
-    """Each command once, with the first page it is on."""
-    found = {}
-    for path in PAGES:
-        for command in commands(path.read_text()):
-            words = shlex.split(command, comments=True)
-            if any(word.startswith("redisops.monitoring.") for word in words):
-                found.setdefault(tuple(words), path.relative_to(ROOT))
-    return found
-
-
-COMMANDS = documented()
 
 
 def known_variables():
@@ -185,16 +155,24 @@ def text_of(page):
 
 def test_commands_are_found():
     assert len(COMMANDS) > 15
-    playbooks = {word for words in COMMANDS for word in words if word.startswith("redisops.monitoring.")}
-    assert {f"redisops.monitoring.{name}" for name in ("site", "verify", "doctor", "incident", "silence")} <= playbooks
+    names = {name for words in COMMANDS for name in playbooks(words)}
+    assert {f"redisops.monitoring.{name}" for name in ("site", "verify", "doctor", "incident", "silence")} <= names
 
 
 @pytest.mark.parametrize("words", sorted(COMMANDS), ids=lambda words: " ".join(words[1:])[:70])
 def test_command_of_the_documentation(words):
-    page = COMMANDS[words]
-    assert list(problems(words, known_variables(), known_tags())) == [], f"{page}: {' '.join(words)}"
-    result = run(words, "--syntax-check")
-    assert result.returncode == 0, f"{page}: {' '.join(words)}\n{result.stdout[-2000:]}{result.stderr[-2000:]}"
+    assert list(problems(words, known_variables(), known_tags())) == [], f"{COMMANDS[words]}: {' '.join(words)}"
+
+
+def playbooks(words):
+    return tuple(word for word in words if word.startswith("redisops.monitoring."))
+
+
+@pytest.mark.parametrize("names", sorted(set(map(playbooks, COMMANDS))), ids=" ".join)
+def test_playbooks_of_the_documentation(names):
+    """Whether ansible-playbook takes them, each set once; it takes seconds."""
+    result = run(["ansible-playbook", *names], "--syntax-check")
+    assert result.returncode == 0, f"{names}\n{result.stdout[-2000:]}{result.stderr[-2000:]}"
 
 
 def test_wrong_commands_are_found():

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import free_port, wait_for_port
+from ports import free_port, wait_for_port
 
 PROGRAM = Path(__file__).parents[1] / "lab" / "webhook.py"
 

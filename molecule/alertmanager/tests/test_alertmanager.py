@@ -5,61 +5,36 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import re
-import ssl
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
-import testinfra
+from lab_client import ROOT, Lab, wait
 
-ROOT = Path(__file__).resolve().parents[3]
-LAB = ROOT / "build/lab/alertmanager"
-ABOUT = json.loads((LAB / "lab.json").read_text())
-FIRST, SECOND = sorted(name for name, about in ABOUT["hosts"].items() if about["role"] == "monitoring")
+LAB = Lab("alertmanager")
+FIRST, SECOND = LAB.named("monitoring")
 RUNBOOK = "https://runbooks.example/RedisInstanceDown.md"
 DASHBOARD = "https://grafana.example/d/redis-cluster?var-cluster=a&x=1"
 
 
 def url(name):
-    return f"https://{ABOUT['hosts'][name]['address']}:9093"
-
-
-def connect(name):
-    return testinfra.get_host(f"ssh://{name}", ssh_config=str(LAB / "ssh_config"), controlpersist=0, sudo=True)
+    return f"https://{LAB.address(name)}:9093"
 
 
 @pytest.fixture(scope="module", params=[FIRST, SECOND])
 def host(request):
-    return connect(request.param)
+    return LAB.host(request.param)
 
 
 @pytest.fixture(scope="module")
 def first():
-    return connect(FIRST)
+    return LAB.host(FIRST)
 
 
 def call(name, path, data=None, login="admin:canary-admin"):
-    request = urllib.request.Request(url(name) + path, data=json.dumps(data).encode() if data is not None else None)
-    request.add_header("Content-Type", "application/json")
-    if login:
-        request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
-    context = ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-    try:
-        with opener.open(request, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
+    return LAB.call(url(name) + path, login=login, data=data)
 
 
 def alert(name, cluster, severity, over=False, **labels):
@@ -88,7 +63,7 @@ def send(*alerts):
 
 def arrived():
     """Notifications so far, oldest first, less the Watchdog's."""
-    lines = (LAB / "notifications.jsonl").read_text().splitlines()
+    lines = (LAB.directory / "notifications.jsonl").read_text().splitlines()
     return [line for line in map(json.loads, lines) if line["path"] != "/deadman"]
 
 
@@ -96,28 +71,12 @@ def about(line, cluster):
     return cluster in json.dumps(line["body"])
 
 
-def wait(ask, seconds=40):
-    """What `ask` returns, once it is not empty."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = ask()
-        if found:
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"nothing within {seconds} s")
-
-
 def silence(*settings):
     """The playbook, as a user runs it."""
+    variables = f"--extra-vars=@{ROOT}/molecule/alertmanager/vars/main.yml"
     extra = [f"--extra-vars={setting}" for setting in settings]
-    command = [
-        str(Path(sys.executable).with_name("ansible-playbook")), f"--inventory={LAB}/inventory", "--diff",
-        "--extra-vars=@" + str(ROOT / "molecule/alertmanager/vars/main.yml"), *extra, "playbooks/silence.yml",
-    ]  # fmt: skip
-    environment = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), MOLECULE_PROJECT_DIRECTORY=str(ROOT))
-    environment.update(ANSIBLE_FORCE_COLOR="0", ANSIBLE_NOCOLOR="1")
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = LAB.playbook("playbooks/silence.yml", "--diff", variables, *extra)
+    assert done.returncode == 0, done.output
     return int(re.search(r"changed=(\d+)", done.stdout)[1]), " ".join(done.stdout.split())
 
 
@@ -133,12 +92,12 @@ def test_unit(host):
 
 def test_they_form_a_cluster_over_tls(first):
     status = json.loads(wait(lambda: call(FIRST, "/api/v2/status")[1]))
-    assert status["versionInfo"]["version"].startswith(ABOUT["versions"]["alertmanager"][-1])
+    assert status["versionInfo"]["version"].startswith(LAB.about["versions"]["alertmanager"][-1])
     wait(lambda: json.loads(call(FIRST, "/api/v2/status")[1])["cluster"]["status"] == "ready")
     peers = json.loads(call(SECOND, "/api/v2/status")[1])["cluster"]["peers"]
-    addresses = {f"{ABOUT['hosts'][name]['address']}:9094" for name in (FIRST, SECOND)}
+    addresses = {f"{LAB.address(name)}:9094" for name in (FIRST, SECOND)}
     assert {peer["address"] for peer in peers} == addresses
-    address = ABOUT["hosts"][FIRST]["address"]
+    address = LAB.address(FIRST)
     plain = first.run(f"echo | timeout 5 openssl s_client -connect {address}:9094 -CAfile /etc/prometheus/tls/ca.crt")
     assert "Verify return code: 0 (ok)" in plain.stdout  # it is TLS
     assert "Acceptable client certificate CA names" in plain.stdout  # and asks who we are
@@ -230,7 +189,7 @@ def test_the_dead_mans_switch_hears_of_the_watchdog_again_and_again():
     send(alert("Watchdog", "none", "none"))
 
     def beats():
-        lines = map(json.loads, (LAB / "notifications.jsonl").read_text().splitlines())
+        lines = map(json.loads, (LAB.directory / "notifications.jsonl").read_text().splitlines())
         return [line for line in lines if line["path"] == "/deadman" and line["authorization"] == "Bearer"]
 
     count = len(wait(beats))

@@ -5,27 +5,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from pathlib import Path
 
 import pytest
-import testinfra
+from lab_client import Lab
 
-LAB = Path(__file__).resolve().parents[3] / "build/lab/alertmanager"
-ABOUT = json.loads((LAB / "lab.json").read_text())
-HOSTS = {about["role"]: name for name, about in sorted(ABOUT["hosts"].items(), reverse=True)}
-REDIS = ABOUT["hosts"][HOSTS["redis"]]["address"]
-
-
-def connect(name):
-    return testinfra.get_host(f"ssh://{name}", ssh_config=str(LAB / "ssh_config"), controlpersist=0, sudo=True)
+LAB = Lab("alertmanager")
+(NODE,) = LAB.named("redis")
+MONITORING = LAB.named("monitoring")[0]
+REDIS = LAB.address(NODE)
 
 
 @pytest.fixture(scope="module")
 def host():
-    return connect(HOSTS["monitoring"])
+    return LAB.host(MONITORING)
 
 
 def fetch(host, path):
@@ -46,9 +40,9 @@ def denied():
         "s = c.wrap_socket(socket.create_connection(('127.0.0.1', 6379)), server_hostname='127.0.0.1');"
         "s.sendall(open(0).read().encode()); import time; time.sleep(0.5); print(s.recv(65536).decode())"
     )
-    password = (LAB / "secrets/redis_admin_password").read_text().strip()
+    password = LAB.secrets["redis_admin_password"]
     words = f"AUTH admin_user {password}\\r\\nINFO errorstats\\r\\n"
-    answer = connect(HOSTS["redis"]).check_output(f"printf '{words}' | python3 -c \"{code}\"")
+    answer = LAB.host(NODE).check_output(f"printf '{words}' | python3 -c \"{code}\"")
     assert "# Errorstats" in answer
     return re.findall(r"errorstat_(\w+:count=\d+)", answer)
 
@@ -89,7 +83,7 @@ def test_who_is_not_trusted_fails(host, module):
 
 
 def test_a_redis_that_hangs_or_is_down_fails(host):
-    node = connect(HOSTS["redis"])
+    node = LAB.host(NODE)
     node.check_output("systemctl kill --signal=STOP redis-server")
     try:
         assert probe(host, "redis_tls", f"{REDIS}:6379")["probe_success"] == 0
@@ -99,7 +93,7 @@ def test_a_redis_that_hangs_or_is_down_fails(host):
 
 
 def test_probe_of_our_own_endpoint(host):
-    address = ABOUT["hosts"][HOSTS["monitoring"]]["address"]
+    address = LAB.address(MONITORING)
     found = probe(host, "https", f"https://{address}:9093/-/healthy")
     assert (found["probe_success"], found["probe_http_status_code"]) == (1, 401)  # it is there, and closed
     assert found["probe_ssl_earliest_cert_expiry"] > time.time()

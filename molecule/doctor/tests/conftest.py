@@ -5,62 +5,30 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
 import ipaddress
 import json
-import os
-import shlex
-import ssl
-import subprocess
 import sys
 import time
-import urllib.request
-from pathlib import Path
 
 import boto3
+import lab_client
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from lab_client import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
-LAB = ROOT / "build/lab" / os.environ.get("LAB", "doctor")
 REPORTS = ROOT / "build/doctor"
 sys.path.insert(0, str(ROOT / "build/collections"))
 
 
-class Lab:
+class Lab(lab_client.Lab):
     def __init__(self):
-        self.about = json.loads((LAB / "lab.json").read_text())
-        self.secrets = {path.name: path.read_text().strip() for path in (LAB / "secrets").iterdir()}
-        self.inventory_path = str((LAB / "inventory").relative_to(ROOT))
+        super().__init__("doctor")
+        self.inventory_path = str((self.directory / "inventory").relative_to(ROOT))
         self.authorities = {}
         self.added = []
-
-    def address(self, host):
-        return self.about["hosts"][host]["address"]
-
-    # ------------------------------------------------------------------------------------------------- hosts
-
-    def shell(self, host, command, data=None):
-        """As root, with data as standard input."""
-        data = data.encode() if isinstance(data, str) else data
-        argv = ["ssh", "-F", str(LAB / "ssh_config"), host, "sudo sh -c " + shlex.quote(command)]
-        done = subprocess.run(
-            argv, input=data, capture_output=True, text=data is None or isinstance(data, str), timeout=120, check=False
-        )
-        assert done.returncode == 0, f"{command} on {host}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def redis(self, host, words):
-        """As an administrator of Redis."""
-        self.shell(
-            host,
-            "REDISCLI_AUTH=$(sed -n 's/^masterauth //p' /etc/redis/redis.conf) redis-cli --no-auth-warning --tls"
-            " --cacert /etc/redis/tls/ca.crt --cert /etc/redis/tls/server.crt --key /etc/redis/tls/server.key"
-            " --user admin_user " + words,
-        )
 
     # --------------------------------------------------------------------------------------------------- AWS
 
@@ -87,32 +55,19 @@ class Lab:
 
     def grafana(self, method, path, body=None):
         """As the administrator of Grafana."""
-        pair = "admin:" + self.secrets["grafana_admin_password"]
-        request = urllib.request.Request(
-            "https://%s:3000%s" % (self.address("prometheus-grafana"), path),
-            method=method,
-            data=json.dumps(body).encode() if body else None,
-            headers={
-                "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
-                "Content-Type": "application/json",
-            },
-        )
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),
-            urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))),
-        )
-        with opener.open(request, timeout=30) as answer:
-            return json.loads(answer.read())
-
-    # ---------------------------------------------------------------------------------------------- inventory
+        url = f"https://{self.address('prometheus-grafana')}:3000{path}"
+        login = "admin:" + self.secrets["grafana_admin_password"]
+        status, text = self.call(url, login, data=body or None, method=method, timeout=30)
+        assert status < 400, text
+        return json.loads(text)
 
     def inventory(self, name, content):
-        path = LAB / "inventory" / name
+        path = self.directory / "inventory" / name
         path.write_text(json.dumps(content))
         self.added.append(path)
 
     def set_variables(self, host, values):
-        directory = LAB / "inventory/host_vars"
+        directory = self.directory / "inventory/host_vars"
         directory.mkdir(exist_ok=True)
         path = directory / f"{host}.yml"
         path.write_text(json.dumps(values))
@@ -127,8 +82,8 @@ class Lab:
 
     def authority(self, name):
         if name == "lab":
-            key = serialization.load_pem_private_key((LAB / "pki/ca.key").read_bytes(), None)
-            return x509.load_pem_x509_certificate((LAB / "pki/ca.crt").read_bytes()).subject, key
+            key = serialization.load_pem_private_key((self.directory / "pki/ca.key").read_bytes(), None)
+            return x509.load_pem_x509_certificate((self.directory / "pki/ca.crt").read_bytes()).subject, key
         if name not in self.authorities:
             subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Another CA")])
             self.authorities[name] = subject, ec.generate_private_key(ec.SECP256R1())
@@ -175,20 +130,6 @@ class Lab:
 
     # ----------------------------------------------------------------------------------------------- playbooks
 
-    def command(self, line, timeout=300):
-        """A line as a person types it, in a shell that knows the lab's account."""
-        environment = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"))
-        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-        return subprocess.run(
-            ["sh", "-c", f". {LAB}/env && {line}"],
-            check=False,
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-
     def doctor(self, *options):
         """(rc, report, output, seconds) of a run."""
         started = time.monotonic()
@@ -208,7 +149,7 @@ class Lab:
         """What a fault that was not mended leaves behind must not be the next one's."""
         self.undo_variables()
         for host in self.about["hosts"]:
-            files = (LAB / "hosts" / f"{host}.tar").read_bytes()
+            files = (self.directory / "hosts" / f"{host}.tar").read_bytes()
             self.shell(
                 host,
                 "tar --extract --directory=/ --file=-; chown -R redis:redis /etc/redis;"

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
-import ssl
 import subprocess
 import sys
 import time
@@ -18,12 +16,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-import testinfra
+from lab_client import ROOT, Lab
 
-ROOT = Path(__file__).resolve().parents[3]
-LAB = ROOT / "build/lab/grafana"
-ABOUT = json.loads((LAB / "lab.json").read_text())
-ADDRESS = ABOUT["hosts"]["prometheus-grafana"]["address"]
+LAB = Lab("grafana")
+ABOUT = LAB.about
+ADDRESS = LAB.address("prometheus-grafana")
 URL = f"https://{ADDRESS}:3000"
 TOKEN = "/etc/redisops/grafana/token"
 PASSWORD = "canary-admin-5ecr3t"
@@ -35,25 +32,12 @@ OURS = {"redis-cluster", "redis-performance", "redis-resources"}
 
 @pytest.fixture(scope="module")
 def host():
-    return testinfra.get_host(
-        "ssh://prometheus-grafana", ssh_config=str(LAB / "ssh_config"), controlpersist=0, sudo=True
-    )
+    return LAB.host("prometheus-grafana")
 
 
 def call(path, auth=("admin", PASSWORD), method="GET"):
-    request = urllib.request.Request(URL + path, method=method)
-    if isinstance(auth, tuple):
-        request.add_header("Authorization", "Basic " + base64.b64encode(":".join(auth).encode()).decode())
-    elif auth:
-        request.add_header("Authorization", "Bearer " + auth)
-    context = ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-    try:
-        with opener.open(request, timeout=10) as answer:
-            status, text = answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            status, text = error.code, error.read().decode()
+    how = {"login": ":".join(auth)} if isinstance(auth, tuple) else {"token": auth}
+    status, text = LAB.call(URL + path, method=method, **how)
     return status, json.loads(text) if text[:1] in "[{" else text
 
 
@@ -63,7 +47,7 @@ def start(tmp_path, *arguments, **extra):
     environment = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), MOLECULE_PROJECT_DIRECTORY=str(ROOT))
     environment.update(ANSIBLE_FORCE_COLOR="0", ANSIBLE_NOCOLOR="1")
     command = [
-        str(Path(sys.executable).with_name("ansible-playbook")), f"--inventory={LAB}/inventory",
+        str(Path(sys.executable).with_name("ansible-playbook")), f"--inventory={LAB.directory}/inventory",
         f"--extra-vars=@{tmp_path}/extra.json", *arguments, "molecule/grafana/converge.yml",
     ]  # fmt: skip
     return subprocess.Popen(

@@ -5,24 +5,18 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-import ssl
 import time
-import urllib.error
-import urllib.request
 from datetime import datetime, timezone
-from pathlib import Path
 
 import boto3
 import pytest
-import testinfra
+from lab_client import Lab
 
-LAB = Path(__file__).resolve().parents[3] / "build/lab/node-exporter"
-ABOUT = json.loads((LAB / "lab.json").read_text())
-NAMES = {about["role"]: name for name, about in ABOUT["hosts"].items()}
-NODE = ABOUT["hosts"][NAMES["redis"]]["address"]
+LAB = Lab("node-exporter")
+ABOUT = LAB.about
+NAMES = {about["role"]: name for name, about in LAB.hosts.items()}
+NODE = LAB.address(NAMES["redis"])
 CERTIFICATES = {
     "/etc/redis/tls/server.crt": "server",
     "/etc/redis_exporter/tls/client.crt": "client",
@@ -31,32 +25,18 @@ CERTIFICATES = {
 }
 
 
-def connect(role):
-    return testinfra.get_host(f"ssh://{NAMES[role]}", ssh_config=str(LAB / "ssh_config"), controlpersist=0, sudo=True)
-
-
 @pytest.fixture(scope="module")
 def redis():
-    return connect("redis")
+    return LAB.host(NAMES["redis"])
 
 
 @pytest.fixture(scope="module")
 def monitoring():
-    return connect("monitoring")
+    return LAB.host(NAMES["monitoring"])
 
 
 def call(url, login="prometheus:canary-prometheus"):
-    request = urllib.request.Request(url)
-    if login:
-        request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
-    context = ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-    try:
-        with opener.open(request, timeout=20) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, ""
+    return LAB.call(url, login=login)
 
 
 def samples(text, name):

@@ -5,44 +5,27 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import ssl
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import pytest
-import testinfra
+from lab_client import Lab, wait
 
-LAB = Path(__file__).resolve().parents[3] / "build/lab/prometheus"
-ABOUT = json.loads((LAB / "lab.json").read_text())
-(NAME,) = [name for name, host in ABOUT["hosts"].items() if host["role"] == "monitoring"]
-(NODE,) = [name for name, host in ABOUT["hosts"].items() if host["role"] == "redis"]
-URL = f"https://{ABOUT['hosts'][NAME]['address']}:9090"
-SECRETS = {path.name: path.read_text().strip() for path in (LAB / "secrets").iterdir()}
+LAB = Lab("prometheus")
+(NAME,) = LAB.named("monitoring")
+(NODE,) = LAB.named("redis")
+URL = f"https://{LAB.address(NAME)}:9090"
+SECRETS = LAB.secrets
 OURS = [SECRETS["prometheus_admin_password"], SECRETS["exporter_web_password"], "canary-remote"]
 
 
 @pytest.fixture(scope="module")
 def host():
-    return testinfra.get_host(f"ssh://{NAME}", ssh_config=str(LAB / "ssh_config"), controlpersist=0, sudo=True)
+    return LAB.host(NAME)
 
 
 def get(path, password=SECRETS["prometheus_admin_password"], data=None):
-    request = urllib.request.Request(URL + path, data=data)
-    if password:
-        request.add_header("Authorization", "Basic " + base64.b64encode(f"admin:{password}".encode()).decode())
-    context = ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-    try:
-        with opener.open(request, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
+    return LAB.call(URL + path, login=f"admin:{password}" if password else "", data=data)
 
 
 def api(path):
@@ -52,7 +35,7 @@ def api(path):
 
 
 def test_runs_the_version_that_was_asked_for():
-    assert api("status/buildinfo")["version"].startswith(ABOUT["versions"]["prometheus"][0])
+    assert api("status/buildinfo")["version"].startswith(LAB.about["versions"]["prometheus"][0])
 
 
 def test_unit(host):
@@ -71,16 +54,6 @@ def test_the_sandbox_leaves_it_enough_files(host):
     assert int(re.search(r"Max open files\s+(\d+)", limits)[1]) > 4096
 
 
-def wait(ask):
-    """What `ask` returns, once it is not empty."""
-    for _attempt in range(80):
-        found = ask()
-        if found:
-            return found
-        time.sleep(0.5)
-    raise AssertionError("nothing within 40 s")
-
-
 def test_scrapes_itself_over_its_own_tls_and_password():
     (series,) = wait(lambda: api('query?query=up{job="prometheus"}==1')["result"])
     assert series["metric"]["node"] == NAME
@@ -91,7 +64,7 @@ def test_targets():
     targets = {target["scrapePool"]: target for target in found}
     assert sorted(targets) == ["extra", "prometheus", "redis-cluster"]
     redis = targets["redis-cluster"]
-    assert redis["scrapeUrl"] == f"https://{ABOUT['hosts'][NODE]['address']}:9121/metrics"
+    assert redis["scrapeUrl"] == f"https://{LAB.address(NODE)}:9121/metrics"
     assert (redis["scrapeInterval"], redis["scrapeTimeout"]) == ("30s", "20s")
     expected = {"cluster": "redis-prod", "environment": "production", "role": "redis", "node": NODE}
     expected.update(team="storage $1", tier="1", job="redis-cluster")

@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import ssl
-import time
-import urllib.request
-from pathlib import Path
 
 import boto3
+from lab_client import Lab, wait
 
-LAB = Path(__file__).resolve().parents[3] / "build/lab/provision"
-ABOUT = json.loads((LAB / "lab.json").read_text())
-HOSTS = {about["role"]: about["address"] for about in ABOUT["hosts"].values()}
+LAB = Lab("provision")
+ABOUT = LAB.about
+HOSTS = {about["role"]: about["address"] for about in LAB.hosts.values()}
 WAIT_SECONDS = 75
 
 
@@ -35,18 +31,7 @@ def test_there_is_one_instance_with_the_address_of_the_host():
 
 
 def test_prometheus_on_it_scrapes_the_node():
-    password = (LAB / "secrets/prometheus_admin_password").read_text().strip()
-    request = urllib.request.Request(f"https://{HOSTS['monitoring']}:9090/api/v1/query?query=redis_up")
-    request.add_header("Authorization", "Basic " + base64.b64encode(f"admin:{password}".encode()).decode())
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))),
-    )
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        with opener.open(request, timeout=10) as answer:
-            series = json.loads(answer.read())["data"]["result"]
-        if series or time.monotonic() > deadline:
-            break
-        time.sleep(1)
+    url = f"https://{HOSTS['monitoring']}:9090/api/v1/query?query=redis_up"
+    login = "admin:" + LAB.secrets["prometheus_admin_password"]
+    series = wait(lambda: json.loads(LAB.call(url, login)[1])["data"]["result"], WAIT_SECONDS)
     assert [(one["metric"]["instance"], one["value"][1]) for one in series] == [(f"{HOSTS['redis']}:9121", "1")]

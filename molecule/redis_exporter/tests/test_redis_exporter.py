@@ -8,48 +8,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
 import socket
-import ssl
-import subprocess
-import sys
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import pytest
-import testinfra
+from lab_client import ROOT, Lab
 
-ROOT = Path(__file__).resolve().parents[3]
-LAB = ROOT / "build/lab/redis-exporter"
-HOSTS = json.loads((LAB / "lab.json").read_text())["hosts"]
-NAME, ABOUT = next(iter(HOSTS.items()))
-ADDRESS = ABOUT["address"]
-SECRETS = {path.name: path.read_text().strip() for path in (LAB / "secrets").iterdir()}
+LAB = Lab("redis-exporter")
+(NAME,) = LAB.hosts
+ADDRESS = LAB.address(NAME)
+SECRETS = LAB.secrets
 UNIT = "redis_exporter.service"
 
 
 @pytest.fixture(scope="module")
 def host():
-    return testinfra.get_host(f"ssh://{NAME}", ssh_config=str(LAB / "ssh_config"), controlpersist=0, sudo=True)
+    return LAB.host(NAME)
 
 
 def get(path, password=None):
-    request = urllib.request.Request(f"https://{ADDRESS}:9121{path}")
-    if password:
-        pair = base64.b64encode(f"prometheus:{password}".encode()).decode()
-        request.add_header("Authorization", f"Basic {pair}")
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))),
-    )
-    try:
-        with opener.open(request, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, ""
+    return LAB.call(f"https://{ADDRESS}:9121{path}", login=f"prometheus:{password}" if password else "")
 
 
 @pytest.fixture(scope="module")
@@ -158,15 +136,7 @@ print(json.dumps(sorted(found)))
 
 
 def scan(needles):
-    done = subprocess.run(
-        ["ssh", "-F", str(LAB / "ssh_config"), NAME, "sudo python3 -"],
-        input=SCAN % json.dumps(needles),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return json.loads(done.stdout)
+    return json.loads(LAB.shell(NAME, "python3 -", SCAN % json.dumps(needles)))
 
 
 def forms(name, secret):
@@ -195,22 +165,11 @@ def test_secrets_show_nowhere_in_a_verbose_run(tmp_path):
     }
     variables = tmp_path / "variables.json"
     variables.write_text(json.dumps(secrets))
-    playbook = [
-        sys.executable,
-        "-m",
-        "ansible",
-        "playbook",
-        f"--inventory={LAB}/inventory",
-        str(ROOT / "molecule/redis_exporter/converge.yml"),
-    ]
-    environment = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
 
     def run(*options):
-        done = subprocess.run(
-            [*playbook, *options], capture_output=True, text=True, timeout=120, env=environment, check=False
-        )
+        done = LAB.playbook(ROOT / "molecule/redis_exporter/converge.yml", *options)
         assert done.returncode == 0, done.stdout[-3000:]
-        return done.stdout + done.stderr
+        return done.output
 
     try:
         output = run("-vvv", "--diff", f"--extra-vars=@{variables}")

@@ -7,70 +7,24 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import secrets
-import ssl
 import subprocess
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from pathlib import Path
 
 import pytest
-import testinfra
+from lab_client import Lab
 
-LAB = Path(__file__).resolve().parents[3] / "build/lab" / os.environ.get("LAB", "site")
-LAB_JSON = json.loads((LAB / "lab.json").read_text())
-HOSTS = LAB_JSON["hosts"]
-REDIS = sorted(name for name, about in HOSTS.items() if about["role"] == "redis")
-MONITORING = sorted(name for name, about in HOSTS.items() if about["role"] == "monitoring")
-SECRETS = {path.name: path.read_text().strip() for path in (LAB / "secrets").iterdir()}
+LAB = Lab("site")
+REDIS, MONITORING = LAB.named("redis"), LAB.named("monitoring")
+SECRETS = LAB.secrets
+address, prometheus, query, wait_for = LAB.address, LAB.prometheus, LAB.query, LAB.wait_for
 # Two scrapes at the default interval, and time for them to be stored.
 WAIT_SECONDS = 75
 
 
-def address(name):
-    return HOSTS[name]["address"]
-
-
-def get(url, user=None, password=None):
-    """Status and body of a GET over TLS that is verified against the lab's CA."""
-    request = urllib.request.Request(url)
-    if user:
-        request.add_header("Authorization", "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))),
-    )
-    try:
-        with opener.open(request, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-
-def prometheus(path, **parameters):
-    url = f"https://{address(MONITORING[0])}:9090/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-    status, body = get(url, "admin", SECRETS["prometheus_admin_password"])
-    assert status == 200, body
-    return json.loads(body)["data"]
-
-
-def query(expression):
-    return prometheus("query", query=expression)["result"]
-
-
-def wait_for(expression, number):
-    """The series of an expression once there are so many of them."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        series = query(expression)
-        if len(series) == number or time.monotonic() > deadline:
-            return series
-        time.sleep(1)
+def get(url, user="", password=""):
+    return LAB.call(url, login=f"{user}:{password}" if user else "")
 
 
 def test_every_redis_node_is_an_up_target():
@@ -140,7 +94,7 @@ def test_grafana_has_the_dashboards_and_no_default_password():
     user = ("admin", SECRETS["grafana_admin_password"])
     found = {entry["uid"]: entry["folderTitle"] for entry in json.loads(get(f"{url}/search?type=dash-db", *user)[1])}
     dashboards = ["redis-cluster", "redis-performance", "redis-resources"]
-    dashboards += ["redis-11835"] if LAB_JSON["grafana"]["dashboard"] else []
+    dashboards += ["redis-11835"] if LAB.about["grafana"]["dashboard"] else []
     assert found == dict.fromkeys(dashboards, "Redis")
     status, body = get(f"{url}/datasources/uid/prometheus/health", *user)
     assert (status, json.loads(body).get("status")) == (200, "OK"), body
@@ -152,7 +106,7 @@ def test_grafana_has_the_dashboards_and_no_default_password():
 
 def test_the_watchdog_reaches_its_receiver_through_the_whole_chain():
     deadline = time.monotonic() + WAIT_SECONDS
-    arrived = LAB / "notifications.jsonl"
+    arrived = LAB.directory / "notifications.jsonl"
     while not any(json.loads(line)["path"] == "/deadman" for line in arrived.read_text().splitlines()):
         assert time.monotonic() < deadline, "no Watchdog at the dead man's switch"
         time.sleep(1)
@@ -179,7 +133,7 @@ def test_exporter_gives_nothing_away(name):
     ],
 )
 def test_unit_is_hardened(name, unit):
-    host = testinfra.get_host(f"ssh://{name}", ssh_config=str(LAB / "ssh_config"), controlpersist=0, sudo=True)
+    host = LAB.host(name)
     assert host.service(unit).is_running
     assert host.service(unit).is_enabled
     said = host.check_output("systemd-analyze security --no-pager %s", unit)
@@ -231,12 +185,7 @@ print(json.dumps(sorted(set(found))))
 
 def scan(name, needles):
     """Where on a host secrets can be read by someone who should not."""
-    program = f"NEEDLES_JSON = {json.dumps(needles)!r}\n{SCANNER}"
-    done = subprocess.run(
-        ["ssh", "-F", str(LAB / "ssh_config"), name, "sudo", "python3", "-"],
-        input=program, capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    return json.loads(done.stdout)
+    return json.loads(LAB.shell(name, "python3 -", f"NEEDLES_JSON = {json.dumps(needles)!r}\n{SCANNER}"))
 
 
 @pytest.mark.parametrize("name", REDIS + MONITORING)
@@ -260,7 +209,7 @@ def test_no_secret_lies_open(name):
 def test_the_scanner_finds_what_lies_open():
     """The test above is only worth something if the scanner sees each kind of place."""
     needle = secrets.token_hex(16)
-    ssh = ["ssh", "-F", str(LAB / "ssh_config"), REDIS[0]]
+    ssh = ["ssh", "-F", LAB.ssh_config, REDIS[0]]
     # printf is the shell's own: the process with the needle in its argv and environment is sleep's shell.
     plant = f"""
         umask 022

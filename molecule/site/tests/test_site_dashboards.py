@@ -18,12 +18,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_site import LAB, REDIS, SECRETS, address, prometheus, query
+from lab_client import Lab
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "tools"))
 
 import panels
 
+LAB = Lab("site")
+REDIS = LAB.named("redis")
+address, prometheus, query = LAB.address, LAB.prometheus, LAB.query
 RANGE = 3600  # the dashboards' default time range
 RECENT = 300  # a sample older than this is no data of now
 # Rates need two scrapes after the load began, and every command, key and error kind its first one.
@@ -60,13 +63,13 @@ class Redis:
     """A connection to one node, in the exporter's certificate and the administrator's name."""
 
     def __init__(self, name: str) -> None:
-        context = ssl.create_default_context(cafile=str(LAB / "pki/ca.crt"))
-        files = LAB / "hosts" / name / "etc/redis_exporter/tls"
+        context = ssl.create_default_context(cafile=str(LAB.directory / "pki/ca.crt"))
+        files = LAB.directory / "hosts" / name / "etc/redis_exporter/tls"
         context.load_cert_chain(files / "client.crt", files / "client.key")
         plain = socket.create_connection((address(name), 6379), timeout=10)
         self.connection = context.wrap_socket(plain, server_hostname=address(name))
         self.replies = self.connection.makefile("rb")
-        assert self.ask(["AUTH", "admin_user", SECRETS["redis_admin_password"]]) == ["+OK"]
+        assert self.ask(["AUTH", "admin_user", LAB.secrets["redis_admin_password"]]) == ["+OK"]
 
     def ask(self, *commands: list[str]) -> list[str]:
         """The first lines of the replies."""

@@ -5,36 +5,28 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from test_site import LAB, MONITORING, REDIS, address, wait_for
+from lab_client import Lab
 
-ROOT = Path(__file__).resolve().parents[3]
+LAB = Lab("site")
+REDIS, MONITORING = LAB.named("redis"), LAB.named("monitoring")
 DOWN = '(redis_up{job="redis-cluster"} == 0) or (up{job="redis-cluster"} == 0)'
 UP = '(redis_up{job="redis-cluster"} == 1) and (up{job="redis-cluster"} == 1)'
-
-
-def on(name, *command):
-    return subprocess.run(
-        ["ssh", "-F", LAB / "ssh_config", name, "sudo", *command], check=True, capture_output=True, text=True
-    ).stdout
 
 
 def test_a_dead_and_a_hung_node_show_within_two_scrapes():
     dead, hung = REDIS[:2]
     try:
-        on(dead, "systemctl", "stop", "redis-server")
-        on(hung, "pkill", "-STOP", "-x", "redis-server")
-        series = wait_for(DOWN, 2)
-        assert {entry["metric"]["instance"] for entry in series} == {f"{address(name)}:9121" for name in (dead, hung)}
+        LAB.shell(dead, "systemctl stop redis-server")
+        LAB.shell(hung, "pkill -STOP -x redis-server")
+        series = LAB.wait_for(DOWN, 2)
+        assert {entry["metric"]["instance"] for entry in series} == {
+            f"{LAB.address(name)}:9121" for name in (dead, hung)
+        }
     finally:
-        on(hung, "pkill", "-CONT", "-x", "redis-server")
-        on(dead, "systemctl", "start", "redis-server")
-    assert len(wait_for(UP, len(REDIS))) == len(REDIS)
+        LAB.shell(hung, "pkill -CONT -x redis-server")
+        LAB.shell(dead, "systemctl start redis-server")
+    assert len(LAB.wait_for(UP, len(REDIS))) == len(REDIS)
 
 
 @pytest.mark.parametrize(
@@ -43,21 +35,12 @@ def test_a_dead_and_a_hung_node_show_within_two_scrapes():
 )
 def test_an_inventory_that_failed_changes_nothing(any_unparsed_is_failed, message):
     targets = "/etc/prometheus/targets/redis-cluster.yml"
-    before = on(MONITORING[0], "cat", targets)
-    without_aws = '. "$0" && export AWS_ENDPOINT_URL=http://127.0.0.1:1 && exec "$@"'
-    done = subprocess.run(
-        ["sh", "-c", without_aws, LAB / "env", Path(sys.executable).with_name("ansible-playbook")]
-        + ["-i", LAB / "inventory", ROOT / "playbooks/site.yml"],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": any_unparsed_is_failed,
-        },
-        check=False,
-        capture_output=True,
-        text=True,
+    before = LAB.shell(MONITORING[0], f"cat {targets}")
+    done = LAB.command(
+        "export AWS_ENDPOINT_URL=http://127.0.0.1:1 &&"
+        f" ansible-playbook --inventory={LAB.directory}/inventory playbooks/site.yml",
+        ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=any_unparsed_is_failed,
     )
     assert done.returncode != 0
     assert message in " ".join((done.stdout + done.stderr).split())
-    assert on(MONITORING[0], "cat", targets) == before
+    assert LAB.shell(MONITORING[0], f"cat {targets}") == before

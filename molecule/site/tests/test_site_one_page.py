@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
-from test_site import LAB
-
-ROOT = Path(__file__).resolve().parents[3]
+from lab_client import ROOT, Lab
 
 
 def test_a_dead_node_is_one_page():
     done = subprocess.run(
         [sys.executable, ROOT / "tests/e2e/alerts.py", "faults", "--profile", "fast"]
-        + ["--tags", "alertmanager,prometheus", LAB.name, "node-killed"],
+        + ["--tags", "alertmanager,prometheus", Lab("site").directory.name, "node-killed"],
         cwd=ROOT,
         capture_output=True,
         text=True,

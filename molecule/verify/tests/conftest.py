@@ -7,57 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shlex
-import subprocess
-import sys
 import time
-from pathlib import Path
 
+import lab_client
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-LAB = ROOT / "build/lab" / os.environ.get("LAB", "verify")
-REDIS = "redis-node-1a"
-MONITORING = "prometheus-grafana"
-REDIS_CLI = (
-    "REDISCLI_AUTH=$(sed -n 's/^masterauth //p' /etc/redis/redis.conf) redis-cli --no-auth-warning --tls"
-    " --cacert /etc/redis/tls/ca.crt --cert /etc/redis/tls/server.crt --key /etc/redis/tls/server.key"
-    " --user admin_user "
-)
 
-
-class Lab:
+class Lab(lab_client.Lab):
     def __init__(self, directory):
+        super().__init__("verify")
         self.reports = directory
-        self.about = json.loads((LAB / "lab.json").read_text())
-        self.secrets = {path.name: path.read_text().strip() for path in (LAB / "secrets").iterdir()}
-
-    def shell(self, host, command):
-        argv = ["ssh", "-F", str(LAB / "ssh_config"), host, "sudo sh -c " + shlex.quote(command)]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, f"{command} on {host}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def redis(self, host, words):
-        return self.shell(host, REDIS_CLI + words).strip()
 
     def play(self, name, *options):
         """Return code, output and seconds of a playbook."""
-        with_aws = '. "$0" && exec "$@"'
-        argv = ["sh", "-c", with_aws, LAB / "env", Path(sys.executable).with_name("ansible-playbook")]
-        argv += ["-i", LAB / "inventory", ROOT / "playbooks" / f"{name}.yml", *options]
         started = time.monotonic()
-        done = subprocess.run(
-            argv,
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        return done.returncode, done.stdout + done.stderr, time.monotonic() - started
+        done = self.playbook(f"playbooks/{name}.yml", *options)
+        return done.returncode, done.output, time.monotonic() - started
 
     def verify(self, *options, write=True):
         """Return code, report and output of verify.yml."""

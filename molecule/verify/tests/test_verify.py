@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 
-from conftest import LAB, MONITORING, REDIS, ROOT
+from lab_client import MONITORING, REDIS, ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 import servers
@@ -131,7 +131,7 @@ def test_an_alert_is_delivered_and_ends(lab):
     assert rc == 0, output[-3000:]
     passed = {row["subject"] for row in report["rows"] if row["state"] == "passed"}
     assert {"alert to chat", "alert to oncall", "end to chat", "end to oncall"} <= passed
-    arrived = [json.loads(line) for line in (LAB / "notifications.jsonl").read_text().splitlines()]
+    arrived = [json.loads(line) for line in (lab.directory / "notifications.jsonl").read_text().splitlines()]
     mine = [
         (line["path"], line["body"]["status"])
         for line in arrived
@@ -141,7 +141,7 @@ def test_an_alert_is_delivered_and_ends(lab):
 
 
 def test_a_blocked_alert_path(lab):
-    servers.stop(LAB / "webhook.pid")
+    servers.stop(lab.directory / "webhook.pid")
     try:
         rc, report, _output, _taken = lab.verify(
             "--tags", "verify_alert", "-e", "verify_alert=true", "-e", "verify_alert_timeout=120"
@@ -149,7 +149,9 @@ def test_a_blocked_alert_path(lab):
         assert rc != 0
         assert {"alert to chat", "alert to oncall"} <= {subject for _test, subject in lab.failed(report)}
     finally:
-        subprocess.run([sys.executable, ROOT / "tests/lab/lab.py", "up", LAB.name, "--aws"], check=True, timeout=300)
+        subprocess.run(
+            [sys.executable, ROOT / "tests/lab/lab.py", "up", lab.directory.name, "--aws"], check=True, timeout=300
+        )
 
 
 def test_a_host_that_cannot_be_reached(lab):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.redisops.monitoring.plugins.module_utils import _http, _tls
 from ansible_collections.redisops.monitoring.plugins.module_utils._http import HttpError
-from conftest import free_port
+from ports import free_port
 
 
 class Handler(BaseHTTPRequestHandler):

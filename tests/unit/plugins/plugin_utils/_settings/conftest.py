@@ -109,3 +109,14 @@ def run_checks(tmp_path):
         return said
 
     return run
+
+
+@pytest.fixture
+def connection(host):
+    """connection(role, changed, host) -> (how the service is asked, the settings)."""
+
+    def run(role, changed=None, on=None):
+        settings, dummy = _core.read(role, {**defaults(role), **(changed or {})})
+        return _core.module_of(role).connection(settings, on or host()), settings
+
+    return run

@@ -8,7 +8,7 @@ import re
 
 import pytest
 import yaml
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, _templates, prometheus
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, _templates
 
 OPEN = {
     "prometheus_listen_address": "10.0.0.5",
@@ -301,10 +301,7 @@ def test_release(service):
         ),
     ],
 )
-def test_connection(host, changed, url):
-    from conftest import defaults
-
-    settings, dummy = _core.read("prometheus", {**defaults("prometheus"), **changed})
-    found = prometheus.connection(settings, host())
+def test_connection(connection, changed, url):
+    found, settings = connection("prometheus", changed)
     assert found["url"] == url
     assert found["url_password"] == settings["prometheus_web_users"].get("admin", "")
