@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core, _stack
 
 # An inventory plugin that fails leaves empty groups and exit code 0, and every play would be skipped in silence.
 EMPTY = (
@@ -36,6 +36,7 @@ class ActionModule(ActionBase):
     def judge_one(self, role, task_vars, result):
         variables, host = _ansible.context([role], task_vars, self._templar, self._loader)
         settings, problems = _core.judge(role, variables, host)
+        problems = _stack.problems(variables) + problems
         if problems:
             result.update(failed=True, msg="%s; nothing was changed" % "; ".join(problems), problems=problems)
             return
@@ -58,7 +59,9 @@ class ActionModule(ActionBase):
         tags = [set(task_vars.get(name) or []) for name in ("ansible_run_tags", "ansible_skip_tags")]
         for name, roles in _core.selected(parts, task_vars["groups"], *tags).items():
             variables, host = _ansible.context(roles, task_vars, self._templar, self._loader, name)
-            for role in roles:
-                for problem in _core.judge(role, variables, host)[1]:
-                    hosts.setdefault(problem, []).append(name)
+            found = _stack.problems(variables) + [
+                line for role in roles for line in _core.judge(role, variables, host)[1]
+            ]
+            for problem in found:
+                hosts.setdefault(problem, []).append(name)
         return ["%s: %s" % (", ".join(dict.fromkeys(names)), problem) for problem, names in hosts.items()]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import os
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from ansible.errors import AnsibleError
 
 from ...module_utils._text import one_line
-from . import _core
+from . import _core, _stack
 
 
 def plain(value):
@@ -71,17 +72,29 @@ def context(roles, task_vars, templar, loader, name=None):
     raw = task_vars
     if name is not None:
         raw = {**task_vars["hostvars"].raw_get(name), "hostvars": task_vars["hostvars"]}
-    if not all(option in raw for role in roles for option in _core.options_of(role)):
-        defaults = {}
+    if raw.get("monitoring_secret"):
+        roles = [*roles, *_stack.SERVICES]
+    defaults = {}
+    if raw.get("monitoring_secret") or not all(option in raw for role in roles for option in _core.options_of(role)):
         for role in roles:
             defaults.update(defaults_of(role, loader))
         raw = {**defaults, **raw}
     if raw is not task_vars:
         templar = templar.copy_with_new_env(available_variables=raw)
     variables = Variables(raw, templar)
+    host = _host(variables, raw, task_vars)
+    if raw.get("monitoring_secret") and not _stack.problems(variables):
+        of_host = task_vars["hostvars"].raw_get(host.name)
+        given = {one for one in raw if one in of_host or (one in defaults and raw[one] != defaults[one])}
+        variables = _stack.Variables(variables, given.__contains__, host)
+        host = dataclasses.replace(host, variables=variables)
+    return variables, host
+
+
+def _host(variables, raw, task_vars):
     facts = plain(raw.get("ansible_facts") or {})
     directory = str(task_vars.get("playbook_dir", ""))
-    return variables, _core.Host(
+    return _core.Host(
         name=str(raw["inventory_hostname"]),
         addresses=[*facts.get("all_ipv4_addresses", []), *facts.get("all_ipv6_addresses", [])],
         default_address=facts.get("default_ipv4", {}).get("address", ""),

@@ -126,7 +126,9 @@ def read(
     role: str, variables: Mapping[str, Any], all_needed: bool = True
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Every setting of a role by its full name, and for those that cannot be used what is wrong with them."""
-    own_checks, comma_lists = (getattr(module_of(role), name, ()) for name in ("OWN_CHECKS", "COMMA_LISTS"))
+    own_checks, comma_lists, needed = (
+        getattr(module_of(role), name, ()) for name in ("OWN_CHECKS", "COMMA_LISTS", "NEEDED")
+    )
     settings, faults = {}, {}
     for name, option in options_of(role).items():
         wrong: list[str] = []
@@ -137,7 +139,7 @@ def read(
             wrong.append(f"{name} cannot be read: {err}")
         if name in comma_lists and isinstance(value, str):  # -e name=a,b
             value = [part.strip() for part in value.split(",") if part.strip()]
-        if value is None and option.get("required") and all_needed and not wrong:
+        if value is None and (option.get("required") or name in needed) and all_needed and not wrong:
             wrong.append(f"{name} is not set")
         if value is not None:
             value = typed(value, option, name, wrong, nested=name not in own_checks)
@@ -147,6 +149,15 @@ def read(
         if wrong:
             faults[name] = wrong
     return settings, faults
+
+
+def value_of(name: str, option: dict[str, Any], variables: Mapping[str, Any]) -> Any:
+    """One setting. What cannot be used is its default; read() says what is wrong with it."""
+    value = variables.get(name)
+    wrong: list[str] = []
+    if value is not None:
+        value = typed(value, option, name, wrong)
+    return _default(option) if value is None or wrong else value
 
 
 def judge(role: str, variables: Mapping[str, Any], host: Host) -> tuple[dict[str, Any], list[str]]:

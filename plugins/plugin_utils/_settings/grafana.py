@@ -16,6 +16,7 @@ UNIT = "grafana-server.service"
 DIRECTORY = "/etc/redisops/grafana"
 TOKEN = f"{DIRECTORY}/token"
 COMMA_LISTS = ("grafana_repository_key_fingerprints", "grafana_allow_from", "grafana_dashboards")
+NEEDED = ("grafana_admin_password",)  # or monitoring_secret
 OWN_CREDENTIALS = ["admin_password", "secret_key", "metrics_password", "web.crt", "web.key"]
 # What systemd takes for IPAddressAllow=
 NETWORK = re.compile(

@@ -15,6 +15,7 @@ from ...module_utils._redis_exporter.exporter import ARCHITECTURES
 from ...module_utils._redis_exporter.options import OPTIONS
 from . import _core, mirror
 
+NEEDED = ("redis_exporter_redis_password",)  # or monitoring_secret
 UNIT = "redis_exporter.service"
 DIRECTORY = "/etc/redis_exporter"
 GIVEN = "${CREDENTIALS_DIRECTORY}"

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,6 @@ WRONG = {
 
 
 def test_everything_at_once_and_before_a_host_is_touched(preflight):
-    started = time.monotonic()
     problems, printed = preflight(monitoring(**WRONG), playbook="site.yml")
     assert [problem.partition(", which would")[0] for problem in problems if ": prometheus_" in problem] == [
         "mon-1, mon-2: prometheus_web_users cannot be read: 'nobody_knows' is undefined",
@@ -69,7 +67,6 @@ def test_everything_at_once_and_before_a_host_is_touched(preflight):
         "mon-1, mon-2: prometheus_remote_write has the key password",
     ]
     assert "canary" not in printed
-    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("arguments", [("--tags", "alertmanager"), ("--skip-tags", "prometheus")])
@@ -95,7 +92,6 @@ def test_a_wrong_setting_here_and_two_there(preflight):
     groups = monitoring(grafana_admin_password="canary-long-enough", grafana_port=70000)
     redis = {"redis_exporter_redis_password": "canary", "redis_exporter_version": "latest", "redis_exporter_port": 0}
     groups["redis"] = {**groups["redis"], "vars": {**groups["redis"]["vars"], **redis}}
-    started = time.monotonic()
     problems, printed = preflight(groups, "--skip-tags", "alertmanager", playbook="site.yml")
     assert problems == [
         "redis-1, redis-2: redis_exporter_version: 'latest' is no release; write three numbers, such as 1.86.0",
@@ -103,4 +99,3 @@ def test_a_wrong_setting_here_and_two_there(preflight):
         "mon-1, mon-2: grafana_port is 70000: ports are 1 to 65535",
     ]
     assert "canary" not in printed
-    assert time.monotonic() - started < 5

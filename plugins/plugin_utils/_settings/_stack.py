@@ -1,0 +1,432 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the services find each other: the settings that follow from the groups, where monitoring_secret is given.
+
+A setting that the user gives wins. Users, credentials, scrape jobs and disabled rules that he gives are added to ours.
+Without monitoring_secret nothing is derived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from .. import _scrape_targets
+from . import _core, _grafana_urls, _secrets
+
+TLS = "/etc/redisops/tls"
+CA = f"{TLS}/ca.crt"
+SERVER = (f"{TLS}/server.crt", f"{TLS}/server.key")
+PEER = (f"{TLS}/peer.crt", f"{TLS}/peer.key")
+PROBE = (f"{TLS}/probe.crt", f"{TLS}/probe.key")
+REDIS_CA = f"{TLS}/redis_ca.crt"
+SERVICES = ("redis_exporter", "node_exporter", "prometheus", "alertmanager", "blackbox_exporter", "grafana")
+CERTIFICATES = ("own", "ca", "files")
+SCRAPER = "prometheus"  # the account of Prometheus at the other services
+# What is added to, by the key that tells two entries apart; dictionaries have theirs.
+ADDED_TO = {"prometheus_scrape_configs": "job_name", "prometheus_rules_disabled": ""}
+# Alerts about a service that is switched off.
+ALERTS_OF = {
+    "alertmanager": [
+        "AlertmanagerConfigReloadFailed",
+        "AlertmanagerNotificationsFailing",
+        "PrometheusNotConnectedToAlertmanager",
+    ],
+    "blackbox_exporter": ["RedisTlsProbeFailing", "EndpointProbeFailing"],
+    "grafana": ["GrafanaDown", "GrafanaDatasourceErrors"],
+    "node_exporter": ["EbsSnapshotMetricAbsent", "TextfileMetricsStale"],
+}
+
+
+class Variables(Mapping):
+    """A host's variables, with what follows from the stack for those that the user did not give."""
+
+    def __init__(self, own: Mapping[str, Any], is_given: Callable[[str], bool], host: _core.Host) -> None:
+        self.own, self.is_given = own, is_given
+        self.derived = Stack(self, host).settings() if own.get("monitoring_secret") else {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.derived:
+            return self.own[name]
+        if not self.is_given(name):
+            return self.derived[name]()
+        value = self.own[name]
+        if isinstance(value, dict):
+            return {**self.derived[name](), **value}
+        if name in ADDED_TO and isinstance(value, list):
+            return added(self.derived[name](), value, ADDED_TO[name])
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.own or name in self.derived
+
+    def __iter__(self):
+        return iter({**dict.fromkeys(self.own), **self.derived})
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+def problems(variables: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the settings that belong to no role."""
+    found = []
+    own = getattr(variables, "own", variables)
+    try:
+        secret = own["monitoring_secret"] if "monitoring_secret" in own else ""  # noqa: SIM401  # get hides Unreadable
+    except _core.Unreadable as err:
+        return [f"monitoring_secret cannot be read: {err}"]
+    services = own.get("monitoring_services", list(SERVICES))
+    certificates = own.get("monitoring_certificates", "own")
+    if secret and (not isinstance(secret, str) or len(secret) < _secrets.SHORTEST):
+        found.append(
+            f"monitoring_secret is shorter than {_secrets.SHORTEST} characters, or no text: make one with"
+            " `openssl rand -hex 32`"
+        )
+    elif secret and secret != secret.strip():
+        found.append("monitoring_secret has white space at an end: other controllers may read it without")
+    if secret and not own.get("monitoring_cluster"):
+        found.append("monitoring_cluster is not set: passwords are derived from it and monitoring_secret")
+    if not isinstance(services, list):
+        found.append(f"monitoring_services is {services}, not a list")
+    else:
+        found += [
+            f"monitoring_services has {one}: it takes {', '.join(SERVICES)}" for one in services if one not in SERVICES
+        ]
+    if certificates not in CERTIFICATES:
+        found.append(f"monitoring_certificates is {certificates}: choose one of {', '.join(CERTIFICATES)}")
+    return found
+
+
+def added(ours: list, given: list, key: str) -> list:
+    """Both lists; of ours, those stay that the user does not replace by one with the same key."""
+    replaced = {one.get(key) if isinstance(one, dict) else one for one in given}
+    return [one for one in ours if (one[key] if key else one) not in replaced] + given
+
+
+class Settings(dict):
+    """The settings of a role, each read when it is asked for: services need each other, their settings do not."""
+
+    def __init__(self, role: str, variables: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.options, self.variables = _core.options_of(role), variables
+
+    def __missing__(self, name: str) -> Any:
+        return _core.value_of(name, self.options[name], self.variables)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self.options else default
+
+
+class Stack:
+    def __init__(self, variables: Mapping[str, Any], host: _core.Host) -> None:
+        self.variables, self.host = variables, host
+        services = variables.own.get("monitoring_services")
+        self.services = list(services) if isinstance(services, list) else list(SERVICES)
+        self.issued = variables.own.get("monitoring_certificates", "own") != "files"
+
+    def settings(self) -> dict[str, Callable[[], Any]]:
+        """What is derived for this host, each with the function that makes it."""
+        found: dict[str, Callable[[], Any]] = {}
+        if "monitoring" in self.host.group_names:
+            for part in (self.prometheus, self.alertmanager, self.blackbox_exporter, self.grafana):
+                found.update(part())
+            found["node_exporter_listen_address"] = lambda: "127.0.0.1"
+        if "redis" in self.host.group_names:
+            found.update(self.node())
+        return found
+
+    def password(self, purpose: str) -> str:
+        return _secrets.derive(
+            self.variables.own["monitoring_secret"], self.variables.own["monitoring_cluster"], purpose
+        )
+
+    def on(self, service: str) -> bool:
+        return service in self.services
+
+    @cached_property
+    def address(self) -> str:
+        """Where this host is reached by the others."""
+        own = self.variables.own
+        return own.get("monitoring_address") or self.host.private_address or _core.address_of(own, self.host.name)
+
+    # What each service gets
+
+    def node(self) -> dict[str, Callable[[], Any]]:
+        """The exporters of a Redis node."""
+        password = lambda: self.password("exporters/prometheus")  # noqa: E731
+        return {
+            "redis_exporter_redis_password": lambda: self.password("redis_exporter/redis"),
+            "redis_exporter_acl_manage": lambda: bool(self.variables.own.get("redis_exporter_acl_admin_user")),
+            "redis_exporter_web_username": lambda: SCRAPER,
+            "redis_exporter_web_password": password,
+            "node_exporter_web_users": lambda: {SCRAPER: password()},
+            **self.certificate("redis_exporter_web_tls", ca=False),
+            **self.certificate("node_exporter_web_tls"),
+        }
+
+    def certificate(self, prefix: str, ca: bool = True) -> dict[str, Callable[[], str]]:
+        if not self.issued:
+            return {}
+        cert, key = SERVER
+        found = {f"{prefix}_cert_file": lambda: cert, f"{prefix}_key_file": lambda: key}
+        return {**found, f"{prefix}_ca_file": lambda: CA} if ca else found
+
+    def alertmanager(self) -> dict[str, Callable[[], Any]]:
+        cluster = {}
+        if self.issued:
+            cluster = {
+                "alertmanager_cluster_tls_cert_file": lambda: PEER[0],
+                "alertmanager_cluster_tls_key_file": lambda: PEER[1],
+                "alertmanager_cluster_tls_ca_file": lambda: CA,
+            }
+        users = ["admin", "prometheus", *(["grafana"] if self.on("grafana") else [])]
+        return {
+            "alertmanager_listen_address": lambda: "",
+            "alertmanager_web_users": lambda: {name: self.password(f"alertmanager/{name}") for name in users},
+            **self.certificate("alertmanager_web_tls"),
+            **cluster,
+        }
+
+    def blackbox_exporter(self) -> dict[str, Callable[[], Any]]:
+        if not self.issued:
+            return {}
+        found = {
+            "blackbox_exporter_redis_ca_file": lambda: REDIS_CA,
+            "blackbox_exporter_https_ca_file": lambda: CA,
+        }
+        if str(self.variables.own.get("certificates_redis_client", "")).lower() in ("true", "yes", "1", "on"):
+            found["blackbox_exporter_redis_cert_file"] = lambda: PROBE[0]
+            found["blackbox_exporter_redis_key_file"] = lambda: PROBE[1]
+        return found
+
+    def grafana(self) -> dict[str, Callable[[], Any]]:
+        found: dict[str, Callable[[], Any]] = {
+            "grafana_listen_address": lambda: "",
+            "grafana_admin_password": lambda: self.password("grafana/admin"),
+            "grafana_secret_key": lambda: self.password("grafana/secret_key"),
+            "grafana_metrics_username": lambda: SCRAPER,
+            "grafana_metrics_password": lambda: self.password("grafana/metrics"),
+            "grafana_prometheus_scrape_interval": lambda: self.of("prometheus")["prometheus_scrape_interval"],
+            **self.certificate("grafana_tls"),
+        }
+        for name in ("prometheus", "alertmanager"):
+            if self.on(name):
+                found.update(self.datasource(name))
+        return found
+
+    def datasource(self, name: str) -> dict[str, Callable[[], Any]]:
+        def password() -> str:
+            return self.asked(name).users.get("grafana", "")
+
+        return {
+            f"grafana_{name}_url": lambda: self.url(name),
+            f"grafana_{name}_username": lambda: "grafana" if password() else "",
+            f"grafana_{name}_password": password,
+            f"grafana_{name}_ca_file": lambda: self.asked(name).ca_file if self.asked(name).tls else "",
+        }
+
+    def prometheus(self) -> dict[str, Callable[[], Any]]:
+        users = ["admin", *(["grafana"] if self.on("grafana") else [])]
+        found: dict[str, Callable[[], Any]] = {
+            "prometheus_listen_address": lambda: "",
+            "prometheus_web_users": lambda: {name: self.password(f"prometheus/{name}") for name in users},
+            "prometheus_exporter_username": lambda: SCRAPER,
+            "prometheus_exporter_password": lambda: self.password("exporters/prometheus"),
+            "prometheus_credentials": self.scrape_passwords,
+            "prometheus_credential_files": self.scrape_cas,
+            "prometheus_alertmanagers": self.alertmanagers,
+            "prometheus_scrape_configs": self.jobs,
+            "prometheus_rules_disabled": lambda: [
+                alert for service, alerts in ALERTS_OF.items() if not self.on(service) for alert in alerts
+            ],
+            **self.certificate("prometheus_web_tls"),
+        }
+        if self.issued:
+            found["prometheus_exporter_ca_file"] = lambda: CA
+        if self.on("grafana"):
+            found["prometheus_dashboard_url"] = lambda: f"{self.grafana_page()}/d/redis-cluster"
+        if self.variables.own.get("monitoring_instance_volume_size"):  # the rest is for the log, compaction, the system
+            size = float(self.variables.own["monitoring_instance_volume_size"])
+            found["prometheus_retention_size"] = lambda: f"{int(size * 0.6)}GB"
+        return found
+
+    # How a service of this host is asked
+
+    def of(self, role: str) -> Settings:
+        return Settings(role, self.variables)
+
+    def asked(self, role: str) -> _core.Web:
+        return _core.module_of(role).web(self.of(role), self.host)
+
+    def url(self, role: str) -> str:
+        """URL of a service of this host as others reach it, with the path of its pages."""
+        if role == "grafana":
+            own = _grafana_urls.api_url(self.of(role), self.host)
+            scheme, port, path = (
+                urlsplit(own).scheme,
+                self.of(role)["grafana_port"],
+                urlsplit(own).path,
+            )
+            return f"{scheme}://{_core.bracket(self.address)}:{port}{path}"
+        web = self.asked(role)
+        return f"{web.scheme}://{self.target(web)}{web.prefix}"
+
+    def target(self, web: _core.Web) -> str:
+        return web.target if web.loopback else f"{_core.bracket(self.address)}:{web.setting('port')}"
+
+    def grafana_page(self) -> str:
+        return Settings("grafana", self.variables)["grafana_root_url"].rstrip("/") or self.url("grafana")
+
+    # What Prometheus scrapes
+
+    def scrape_passwords(self) -> dict[str, str]:
+        found = {}
+        if self.on("alertmanager") and self.asked("alertmanager").users.get(SCRAPER):
+            found["alertmanager_password"] = self.asked("alertmanager").users[SCRAPER]
+        grafana = Settings("grafana", self.variables)
+        if self.on("grafana") and grafana["grafana_metrics_username"]:
+            found["grafana_password"] = grafana["grafana_metrics_password"]
+        return found
+
+    def scrape_cas(self) -> dict[str, str]:
+        cas = {"alertmanager": "", "grafana": ""}
+        if self.on("alertmanager") and self.asked("alertmanager").tls:
+            cas["alertmanager"] = self.asked("alertmanager").ca_file
+        if self.on("grafana"):
+            cas["grafana"] = self.of("grafana")["grafana_tls_ca_file"]
+        return {f"{name}_ca.crt": path for name, path in cas.items() if path}
+
+    def client(self, service: str, user: str) -> dict[str, Any]:
+        """Keys of a scrape job or an Alertmanager: with what CA and login it is asked."""
+        found: dict[str, Any] = {}
+        if f"{service}_ca.crt" in self.scrape_cas():
+            found["tls_config"] = {"ca_file": f"{_core.given('prometheus')}/{service}_ca.crt"}
+        if user and f"{service}_password" in self.scrape_passwords():
+            password = f"{_core.given('prometheus')}/{service}_password"
+            found["basic_auth"] = {"username": user, "password_file": password}
+        return found
+
+    def alertmanagers(self) -> list[dict[str, Any]]:
+        if not self.on("alertmanager"):
+            return []
+        web = self.asked("alertmanager")
+        members = self.host.groups.get("monitoring", [])
+        targets = [
+            self.target(web)
+            if name == self.host.name
+            else f"{_core.bracket(_core.address_of(self.host.hostvars[name], name))}:{web.setting('port')}"
+            for name in members
+        ]
+        entry = {"scheme": web.scheme, **self.client("alertmanager", SCRAPER), "static_configs": [{"targets": targets}]}
+        return [{**entry, "path_prefix": web.prefix} if web.prefix else entry]
+
+    def jobs(self) -> list[dict[str, Any]]:
+        mine = {"node": self.host.name}
+        found = []
+        if self.on("alertmanager"):
+            web = self.asked("alertmanager")
+            found.append(
+                {
+                    "job_name": "alertmanager",
+                    "scheme": web.scheme,
+                    "metrics_path": f"{web.prefix}/metrics",
+                    **self.client("alertmanager", SCRAPER),
+                    "static_configs": [{"targets": [self.target(web)], "labels": mine}],
+                }
+            )
+        if self.on("grafana"):
+            parts = urlsplit(self.url("grafana"))
+            found.append(
+                {
+                    "job_name": "grafana",
+                    "scheme": parts.scheme,
+                    "metrics_path": f"{parts.path}/metrics",
+                    **self.client("grafana", self.of("grafana")["grafana_metrics_username"]),
+                    "static_configs": [{"targets": [parts.netloc], "labels": mine}],
+                }
+            )
+        if self.on("node_exporter"):
+            found += self.node_jobs(mine)
+        if self.on("blackbox_exporter"):
+            found += self.probe_jobs(mine)
+        return found
+
+    def node_jobs(self, mine: dict[str, str]) -> list[dict[str, Any]]:
+        s = Settings("prometheus", self.variables)
+        given = _core.given("prometheus")
+        node: dict[str, Any] = {"job_name": "node", "honor_labels": True, "scheme": s["prometheus_exporter_scheme"]}
+        if s["prometheus_exporter_ca_file"]:
+            node["tls_config"] = {"ca_file": f"{given}/exporter_ca.crt"}
+        if s["prometheus_exporter_username"]:
+            user = s["prometheus_exporter_username"]
+            node["basic_auth"] = {"username": user, "password_file": f"{given}/exporter_password"}
+        node["static_configs"] = self.nodes(self.port_of_nodes("node_exporter_port", 9100))
+        port = self.of("node_exporter")["node_exporter_port"]
+        return [
+            node,
+            {  # the host itself, over loopback; metrics about a node keep its labels
+                "job_name": "node-monitoring",
+                "honor_labels": True,
+                "static_configs": [{"targets": [f"127.0.0.1:{port}"], "labels": {"job": "node", **mine}}],
+            },
+        ]
+
+    def probe_jobs(self, mine: dict[str, str]) -> list[dict[str, Any]]:
+        """The exporter of probes itself, and what it probes."""
+        web = self.asked("blackbox_exporter")
+        relabel = [
+            {"source_labels": ["__address__"], "target_label": "__param_target"},
+            {"source_labels": ["__param_target"], "target_label": "instance"},
+            {"target_label": "__address__", "replacement": web.target},
+        ]
+        endpoints = {
+            "prometheus": f"{self.url('prometheus')}/-/healthy",
+            "alertmanager": f"{self.url('alertmanager')}/-/healthy" if self.on("alertmanager") else "",
+            "grafana": f"{self.url('grafana')}/api/health" if self.on("grafana") else "",
+        }
+        probed = [
+            {"targets": [url], "labels": {"endpoint": name, **mine}}
+            for name, url in endpoints.items()
+            if url.startswith("https://")
+        ]
+        return [
+            {"job_name": "blackbox_exporter", "static_configs": [{"targets": [web.target], "labels": mine}]},
+            {
+                "job_name": "redis-tls",
+                "metrics_path": "/probe",
+                "params": {"module": ["redis_tls"]},
+                "static_configs": self.nodes(self.redis_port()),
+                "relabel_configs": relabel,
+            },
+            {
+                "job_name": "monitoring-endpoints",
+                "metrics_path": "/probe",
+                "params": {"module": ["https"]},
+                "static_configs": probed,
+                "relabel_configs": relabel,
+            },
+        ]
+
+    def nodes(self, port: int) -> list[dict[str, Any]]:
+        s = Settings("prometheus", self.variables)
+        groups, dummy, dummy = _scrape_targets.scrape_targets(
+            self.host.groups.get(s["prometheus_redis_group"], []),
+            self.host.hostvars,
+            port=port,
+            labels=s["prometheus_target_labels"],
+            tag_labels=s["prometheus_tag_labels"],
+            min_targets=0,  # too few are an error of the targets of redis-cluster
+        )
+        return groups
+
+    def port_of_nodes(self, name: str, default: int) -> int:
+        nodes = self.host.groups.get("redis", [])
+        return int(self.host.hostvars[nodes[0]].get(name, default)) if nodes else default
+
+    def redis_port(self) -> int:
+        nodes = self.host.groups.get("redis", [])
+        address = self.host.hostvars[nodes[0]].get("redis_exporter_redis_addr", "") if nodes else ""
+        return urlsplit(str(address)).port or 6379
