@@ -12,13 +12,13 @@ from ansible.errors import AnsibleFilterError
 # What the internet routes. The rest of IPv6 is reserved, translated or local, whatever `is_global` says of it.
 IPV6 = ipaddress.ip_network("2000::/3")
 # Relays of 6to4, and examples: global to older Pythons.
-NOBODYS = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2002::/16", "3fff::/20")))
+NOT_ROUTED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2002::/16", "3fff::/20")))
 
 
 def routed(address) -> bool:
     if address.version == 6 and (address.scope_id or address not in IPV6):
         return False
-    if any(address in network for network in NOBODYS if network.version == address.version):
+    if any(address in network for network in NOT_ROUTED if network.version == address.version):
         return False
     return address.is_global and not address.is_multicast
 

@@ -7,12 +7,11 @@
 around it, and "CPU" its processor time, which other work on the machine hardly changes.
 
 Most of the time is neither module's own. "ping" does nothing. "client" is a module that has amazon.aws build an EC2
-client (imports of boto3, the model of all of EC2, endpoints) and calls nothing. Against an endpoint that answers at
-once ours is faster by the garbage that is not collected and the model that is not read; calls that are not made count
-where calls take as long as AWS's.
+client (imports of boto3, the model of all of EC2, endpoints) and calls nothing: neither module can be faster. What ours
+saves is calls, which counts where calls take as long as AWS's.
 
-Fails when the calls are not 2 and 4, or when the task is less than twice as fast at an endpoint that is like AWS's:
-TLS, answers after a while, other groups in the region.
+Fails when the calls are not 2 and 4, or when the task is not faster by a fifth at an endpoint that is like AWS's: TLS,
+answers after a while, other groups in the region.
 """
 
 from __future__ import annotations

@@ -137,8 +137,8 @@ def read(
         except Unreadable as err:
             value = None
             wrong.append(f"{name} cannot be read: {err}")
-        if name in comma_lists and isinstance(value, str):  # -e name=a,b
-            value = [part.strip() for part in value.split(",") if part.strip()]
+        if name in comma_lists and isinstance(value, str):  # -e name=a,b and the surveys of AWX
+            value = [part.strip() for part in re.split("[,\n]", value) if part.strip()]
         if value is None and (option.get("required") or name in needed) and all_needed and not wrong:
             wrong.append(f"{name} is not set")
         if value is not None:
@@ -216,6 +216,8 @@ def selected(parts: list[str], groups: Mapping[str, list[str]], run: set[str], s
 
 def _default(option: dict[str, Any]) -> Any:
     default = option.get("default")
+    if "default" in option and default is None:  # the role's file works it out
+        return None
     if default is None or (isinstance(default, str) and "{{" in default):
         return {"str": "", "path": "", "list": [], "dict": {}}.get(option["type"])
     return default

@@ -55,6 +55,18 @@ def variables(role, changed):
 
 
 @pytest.fixture
+def settings():
+    """settings(role, changed) -> the role's defaults with these variables changed, as problems() takes them."""
+
+    def run(role, changed=None):
+        read, faults = _core.read(role, {**defaults(role), **(changed or {})})
+        assert faults == {}
+        return read
+
+    return run
+
+
+@pytest.fixture
 def judge(host):
     """judge(role, changed, host) -> the problems of the role's defaults with these variables changed."""
 

@@ -30,6 +30,7 @@ OPTIONS = {
         },
     },
     "demo_region": {"type": "str", "default": "{{ monitoring_aws_region }}"},
+    "demo_ports": {"type": "list", "elements": "int", "default": None},
 }
 GOOD = {"demo_password": "secret"}
 
@@ -46,7 +47,8 @@ class Variables(dict):
 def demo(monkeypatch):
     """The role demo: its only problem of its own is a name that begins with x."""
     role = types.SimpleNamespace(
-        problems=lambda s, host: ["demo_name begins with x"] * 2 if s["demo_name"].startswith("x") else []
+        COMMA_LISTS=("demo_ports",),
+        problems=lambda s, host: ["demo_name begins with x"] * 2 if s["demo_name"].startswith("x") else [],
     )
     monkeypatch.setattr(_core, "options_of", lambda dummy: OPTIONS)
     monkeypatch.setattr(_core, "module_of", lambda dummy: role)
@@ -67,6 +69,7 @@ def demo(monkeypatch):
         ("demo_insecure", 1, True),
         ("demo_users", '{"admin": "pw"}', {"admin": "pw"}),
         ("demo_names", [1, "b"], ["1", "b"]),
+        ("demo_ports", "22, 80\n443\n", [22, 80, 443]),
         ("demo_receivers", [{"name": 1, "port": "2"}], [{"name": "1", "port": 2}]),
         ("demo_receivers", [{"name": "a", "port": None}], [{"name": "a", "port": None}]),
     ],
@@ -82,6 +85,7 @@ def test_what_is_not_given_has_its_default(demo):
     settings, problems = _core.judge("demo", Variables(GOOD), _core.Host("h"))
     assert problems == []
     assert settings["demo_port"] == 1 and settings["demo_region"] == ""
+    assert settings["demo_ports"] is None
     assert set(settings) == set(OPTIONS)
 
 

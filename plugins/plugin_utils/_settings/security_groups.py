@@ -1,0 +1,88 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings of the role security_groups, and the rules that they mean."""
+
+from __future__ import annotations
+
+from ...filter.networks import networks
+from . import _core
+
+COMMA_LISTS = ("security_groups_exporter_cidrs", "security_groups_admin_ports")
+
+
+def problems(s: dict, host: _core.Host) -> list[str]:
+    """None without a group: then the role does nothing."""
+    if not s["monitoring_redis_security_group"] and not s["monitoring_security_group"]:
+        return []
+    found = []
+    if not s["monitoring_security_group"] and not s["security_groups_exporter_cidrs"]:
+        found.append(
+            "monitoring_security_group is empty: name the group that may reach the exporters, or give"
+            " security_groups_exporter_cidrs"
+        )
+    if not s["security_groups_admin_ports"]:
+        found.append("security_groups_admin_ports is empty: name the ports that monitoring_admin_cidrs may reach")
+    ports = [*s["security_groups_admin_ports"], *(port for port, dummy in exporter_ports(s))]
+    wrong = ", ".join(str(port) for port in ports if not 1 <= port <= 65535)
+    if wrong:
+        found.append(
+            f"{wrong} among the ports: give ports from 1 to 65535 in security_groups_admin_ports,"
+            " security_groups_exporter_port and _more_ports"
+        )
+    for name in ("monitoring_admin_cidrs", "security_groups_exporter_cidrs"):
+        found += networks(s[name], name)["problems"]
+    return found
+
+
+def exporter_ports(s: dict) -> list[tuple[int, str]]:
+    more = [(entry["port"], entry["rule_desc"]) for entry in s["security_groups_exporter_more_ports"]]
+    return [(s["security_groups_exporter_port"], "redis_exporter"), *more]
+
+
+def plan(s: dict, host: _core.Host, found: dict) -> dict:
+    """What is wrong, and the rules to write. Found are `vpcs` and the answer of `checkip`, as modules returned them."""
+    vpc = s["monitoring_vpc"]
+    lines, vpc_id = vpc_by_name(vpc, found["vpcs"]) if found["vpcs"].get("skipped") is not True else ([], vpc)
+    checkip = found["checkip"]
+    address = checkip.get("content") if checkip.get("status") == 200 else None
+    if not checkip.get("skipped") and address is None:
+        url = s["security_groups_checkip_url"] or "security_groups_checkip_url, which is empty,"
+        lines.append(
+            f"{url} did not answer ({checkip.get('msg', 'no message').strip()}); give the addresses themselves in"
+            " monitoring_admin_cidrs"
+        )
+    admins = networks(s["monitoring_admin_cidrs"], "monitoring_admin_cidrs", auto=address)
+    exporters = networks(s["security_groups_exporter_cidrs"], "security_groups_exporter_cidrs")["networks"]
+    group = s["monitoring_security_group"]
+    source = by_family(exporters) if exporters else {"group_id" if group.startswith("sg-") else "group_name": [group]}
+    admin_rule = {"ports": s["security_groups_admin_ports"], "rule_desc": "Monitoring admins"}
+    return {
+        "problems": list(dict.fromkeys([*lines, *problems(s, host), *admins["problems"]])),
+        "vpc_id": vpc_id,
+        "exporter_rules": [{"ports": [port], "rule_desc": text, **source} for port, text in exporter_ports(s)],
+        "admin_rules": [{**admin_rule, **by_family(admins["networks"])}] if admins["networks"] else [],
+    }
+
+
+def by_family(cidrs: list[str]) -> dict:
+    return {
+        "cidr_ip": [cidr for cidr in cidrs if ":" not in cidr],
+        "cidr_ipv6": [cidr for cidr in cidrs if ":" in cidr],
+    }
+
+
+def vpc_by_name(name: str, found: dict) -> tuple[list[str], str]:
+    vpcs = found.get("vpcs")
+    if vpcs is None:
+        return [
+            f"the VPC {name} could not be looked up ({found.get('msg', 'no message')}): are there credentials, with the"
+            " rights ec2:DescribeVpcs and ec2:DescribeVpcAttribute, and a way to the EC2 API? With an ID in"
+            " monitoring_vpc nothing has to be looked up"
+        ], ""
+    if not vpcs:
+        return [f"no VPC is named {name}: correct monitoring_vpc or the region, or give an ID"], ""
+    ids = [vpc["vpc_id"] for vpc in vpcs]
+    if len(ids) > 1:
+        return [f"{len(ids)} VPCs are named {name}: {', '.join(ids)}; give monitoring_vpc as an ID"], ""
+    return [], ids[0]

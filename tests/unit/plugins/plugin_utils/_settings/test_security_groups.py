@@ -1,0 +1,152 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role security_groups refuses, and the rules that it writes."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import security_groups
+
+GROUPS = {"monitoring_redis_security_group": "redis-sg", "monitoring_security_group": "prometheus-sg"}
+SKIPPED = {"skipped": True}
+ANSWER = {"status": 200, "content": "8.8.8.8\n"}
+
+
+@pytest.fixture
+def plan(settings, host):
+    def run(changed=None, vpcs=SKIPPED, checkip=SKIPPED):
+        s = settings("security_groups", {**GROUPS, **(changed or {})})
+        return security_groups.plan(s, host(), {"vpcs": vpcs, "checkip": checkip})
+
+    return run
+
+
+def test_exporters_are_opened_to_the_monitoring_group(plan):
+    made = plan({"monitoring_vpc": "vpc-1"})
+    assert made["problems"] == []
+    assert made["vpc_id"] == "vpc-1"
+    assert made["exporter_rules"] == [
+        {"ports": [9121], "rule_desc": "redis_exporter", "group_name": ["prometheus-sg"]},
+        {"ports": [9100], "rule_desc": "node_exporter", "group_name": ["prometheus-sg"]},
+        {"ports": [6379], "rule_desc": "Redis for TLS probes", "group_name": ["prometheus-sg"]},
+    ]
+    assert made["admin_rules"] == []
+    by_id = plan({"monitoring_security_group": "sg-0123456789abcdef0"})
+    assert by_id["exporter_rules"][0]["group_id"] == ["sg-0123456789abcdef0"]
+
+
+def test_networks_in_place_of_the_group(plan):
+    """Lists, or text as -e and AWX give it."""
+    for value in (["10.0.0.0/16", "2001:db8::/48"], "10.0.0.0/16, 2001:db8::/48"):
+        rules = plan({"security_groups_exporter_cidrs": value, "security_groups_exporter_more_ports": []})
+        assert rules["exporter_rules"] == [
+            {
+                "ports": [9121],
+                "rule_desc": "redis_exporter",
+                "cidr_ip": ["10.0.0.0/16"],
+                "cidr_ipv6": ["2001:db8::/48"],
+            }
+        ]
+
+
+def test_administrators_reach_the_pages(plan):
+    made = plan({"monitoring_admin_cidrs": "198.51.100.0/24\nauto\n"}, checkip=ANSWER)
+    assert made["problems"] == []
+    assert made["admin_rules"] == [
+        {
+            "ports": [22, 3000, 9090, 9093],
+            "cidr_ip": ["198.51.100.0/24", "8.8.8.8/32"],
+            "cidr_ipv6": [],
+            "rule_desc": "Monitoring admins",
+        }
+    ]
+    text = plan({"monitoring_admin_cidrs": ["198.51.100.0/24"], "security_groups_admin_ports": "22,3000"})
+    assert text["admin_rules"][0]["ports"] == [22, 3000]
+
+
+def test_the_vpc_is_found_by_its_name(plan):
+    assert plan({"monitoring_vpc": "redis-vpc"}, vpcs={"vpcs": [{"vpc_id": "vpc-1"}]})["vpc_id"] == "vpc-1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "found", "says"),
+    [
+        (
+            {"monitoring_vpc": "redis-vpc"},
+            {"vpcs": {"msg": "Unable to locate credentials"}},
+            "the VPC redis-vpc could not be looked up (Unable to locate credentials): are there credentials, with the"
+            " rights ec2:DescribeVpcs and ec2:DescribeVpcAttribute, and a way to the EC2 API?",
+        ),
+        ({"monitoring_vpc": "redis-vcp"}, {"vpcs": {"vpcs": []}}, "no VPC is named redis-vcp: correct monitoring_vpc"),
+        (
+            {"monitoring_vpc": "redis-vpc"},
+            {"vpcs": {"vpcs": [{"vpc_id": "vpc-1"}, {"vpc_id": "vpc-2"}]}},
+            "2 VPCs are named redis-vpc: vpc-1, vpc-2; give monitoring_vpc as an ID",
+        ),
+        (
+            {"monitoring_admin_cidrs": "auto", "security_groups_checkip_url": "https://ip.example"},
+            {"checkip": {"status": -1, "msg": "refused \n"}},
+            "https://ip.example did not answer (refused); give the addresses themselves in monitoring_admin_cidrs",
+        ),
+        (
+            {"monitoring_admin_cidrs": "auto", "security_groups_checkip_url": ""},
+            {"checkip": {"msg": "no URL"}},
+            "security_groups_checkip_url, which is empty, did not answer (no URL)",
+        ),
+        (
+            {"monitoring_admin_cidrs": "auto"},
+            {"checkip": {"status": 200, "content": "<html>login"}},
+            "monitoring_admin_cidrs: auto: '<html>login' is not an IP address",
+        ),
+        (
+            {"monitoring_admin_cidrs": "auto"},
+            {"checkip": {"status": 200, "content": "10.0.0.9"}},
+            "monitoring_admin_cidrs: auto: 10.0.0.9 is not a public address",
+        ),
+    ],
+)
+def test_what_was_found_stops_it(plan, changed, found, says):
+    [problem] = plan(changed, **found)["problems"]
+    assert problem.startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (
+            {"monitoring_security_group": ""},
+            "monitoring_security_group is empty: name the group that may reach the exporters, or give"
+            " security_groups_exporter_cidrs",
+        ),
+        ({"monitoring_admin_cidrs": ["300.0.0.0/8"]}, "monitoring_admin_cidrs: cidr_ip 300.0.0.0/8: Octet 300"),
+        ({"monitoring_admin_cidrs": ["0.0.0.0/0"]}, "monitoring_admin_cidrs: 0.0.0.0/0 is the world"),
+        (
+            {"security_groups_exporter_cidrs": "10.0.1.5/16"},
+            "security_groups_exporter_cidrs: cidr_ip 10.0.1.5/16: host bits set",
+        ),
+        ({"security_groups_admin_ports": []}, "security_groups_admin_ports is empty: name the ports"),
+        (
+            {"security_groups_admin_ports": [22, 70000], "security_groups_exporter_port": 0},
+            "70000, 0 among the ports: give ports from 1 to 65535 in security_groups_admin_ports,",
+        ),
+        (
+            {"security_groups_exporter_more_ports": [{"port": 65536, "rule_desc": "x"}]},
+            "65536 among the ports",
+        ),
+    ],
+)
+def test_wrong_settings(judge, plan, changed, says):
+    """The same before anything is asked of AWS, and in the role."""
+    [problem] = judge("security_groups", {**GROUPS, **changed})
+    assert problem.startswith(says)
+    assert plan(changed)["problems"] == [problem]
+
+
+def test_without_groups_there_is_nothing_to_judge(judge):
+    assert judge("security_groups", {"monitoring_admin_cidrs": ["0.0.0.0/0"]}) == []
+
+
+def test_networks_alone_need_no_monitoring_group(judge):
+    wanted = {"monitoring_redis_security_group": "redis-sg", "security_groups_exporter_cidrs": ["10.0.0.0/16"]}
+    assert judge("security_groups", wanted) == []
