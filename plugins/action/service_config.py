@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
         if "template" not in entry:
             return entry
         try:
-            content = _templates.render(entry["template"], values)
+            content = _templates.render(entry["template"], {**values, **entry.get("values", {})})
         except jinja2.TemplateError as err:
             raise AnsibleActionFail("template %s: %s" % (entry["template"], err)) from err
-        return {"content": content, **{key: value for key, value in entry.items() if key != "template"}}
+        return {"content": content, **{key: value for key, value in entry.items() if key not in ("template", "values")}}

@@ -107,11 +107,11 @@ class Stage:
                 path = os.path.join(directory, name)
                 if path not in removals and not name.startswith(_files.LEFTOVER):
                     os.symlink(path, os.path.join(copy, name))
-        for number, wanted in enumerate(files):
+        for wanted in files:
             if wanted.path.startswith(self.root + os.sep):
                 copy = os.path.join(self.directory, os.path.relpath(wanted.path, self.root))
-            else:
-                copy = os.path.join(os.path.dirname(self.directory), f"other-{number}")
+            else:  # programs find beside them what they import
+                copy = os.path.join(os.path.dirname(self.directory), "others") + wanted.path
             os.makedirs(os.path.dirname(copy), exist_ok=True)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(copy)

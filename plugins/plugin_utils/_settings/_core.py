@@ -32,7 +32,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from ...filter.bcrypt_hash import bcrypt
-from ...module_utils._text import duration_seconds, is_duration
+from ...module_utils._text import duration_seconds, is_duration, version_tuple
 from . import mirror
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
@@ -315,11 +315,15 @@ def is_version(text: str) -> bool:
     return bool(re.match(r"[0-9]+\.[0-9]+\.[0-9]+([-+].*)?$", text))
 
 
-def release_problems(s: dict[str, Any], host: Host, role: str, title: str, example: str) -> list[str]:
+def release_problems(
+    s: dict[str, Any], host: Host, role: str, title: str, example: str, oldest: str = "0"
+) -> list[str]:
     found = []
     version = s[f"{role}_version"]
     if not is_version(version):
         found.append(f"{role}_version is {version}: give three numbers such as {example}, without a v")
+    elif version_tuple(version) < version_tuple(oldest):
+        found.append(f"{role}_version is {version}: the oldest that this role knows is {oldest}")
     if host.architecture and host.architecture not in ARCHITECTURES:
         found.append(f"there is no release of {title} for the processor {host.architecture}")
     return found + mirror.problems(s)
@@ -378,6 +382,15 @@ def secret_keys(what: str, value: Any, role: str, keys: str) -> list[str]:
         f"{what} has the key {key}, which would put a secret into a file that everybody on the host can read:"
         f" put it into {role}_credentials and name {given(role)}/<name> with the key that ends in _file"
         for key in dict.fromkeys(re.findall(f'"({keys})": ', json.dumps(value)))
+    ]
+
+
+def open_secrets(s: dict[str, Any], name: str, instead: str) -> list[str]:
+    """Secrets of AWS among environment variables of a unit."""
+    return [
+        f"{name} has {key}, which everybody on the host could read: give the instance a role, or set {instead}"
+        for key in s[name]
+        if re.search("SECRET|TOKEN", key)
     ]
 
 
@@ -475,6 +488,11 @@ class Web:
         return self.setting("web_users") or {}
 
     @property
+    def client_ca(self) -> str:
+        """Whose certificates are asked of clients; not all services can do that."""
+        return self.setting("web_client_ca_file")
+
+    @property
     def user(self) -> str:
         """The one that the role itself asks as."""
         return next(iter(self.users), "")
@@ -482,6 +500,10 @@ class Web:
     @property
     def config_needed(self) -> bool:
         return self.tls or bool(self.users)
+
+    @property
+    def protected(self) -> bool:
+        return self.tls and bool(self.users or self.client_ca)
 
     def problems(self, danger: str) -> list[str]:
         """danger: what everybody who reaches it could do."""
@@ -494,9 +516,11 @@ class Web:
         ):
             has = ", ".join(self.host.addresses)
             found.append(f"{variable} is {self.listen}, which is not an address of this host: it has {has}")
-        elif not self.loopback and not self.setting("web_insecure") and not (self.tls and self.users):
+        elif not self.loopback and not self.setting("web_insecure") and not self.protected:
             missing = [] if self.tls else [f"{self.role}_web_tls_cert_file and {self.role}_web_tls_key_file"]
-            missing += [] if self.users else [f"{self.role}_web_users"]
+            by_certificate = f"{self.role}_web_client_ca_file"
+            who = f"{self.role}_web_users" + (f" or {by_certificate}" if by_certificate in self.s else "")
+            missing += [] if self.users or self.client_ca else [who]
             found.append(
                 f"{variable} is {self.listen or 'the private address'}, so everybody who reaches it could {danger}:"
                 f" set {' and '.join(missing)}, or accept it with {self.role}_web_insecure"
@@ -536,6 +560,7 @@ class Web:
             "web_ca_file": self.ca_file,
             "web_user": self.user,
             "web_users": self.users,
+            "web_client_ca_file": self.client_ca,
             "host_name": self.host.name,
         }
 
@@ -557,6 +582,8 @@ class Web:
             "url_password": self.users.get(self.user, ""),
             "ca_path": self.ca_file,
             "tls_server_name": self.setting("web_tls_server_name"),
+            **({"client_cert": self.setting("web_client_cert_file")} if self.client_ca else {}),
+            **({"client_key": self.setting("web_client_key_file")} if self.client_ca else {}),
         }
 
     def asked(self, ready: str, metrics: bool = True) -> dict[str, Any]:

@@ -16,8 +16,9 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import urllib.request
+
+from _files import write_atomically  # installed beside this file
 
 LABELS = ("node", "cluster", "environment")
 VALUES_PER_FILTER = 200  # what EC2 takes
@@ -49,8 +50,9 @@ def own_region():
         token = ask("api/token", "PUT", "token-ttl-seconds", "60")
         return ask("meta-data/placement/region", "GET", "token", token)
     except (OSError, ValueError) as err:
-        told = f"the metadata service of EC2 does not tell the region ({err})"
-        raise Problem(f"{told}: set node_exporter_ebs_region") from None
+        raise Problem(
+            f"the metadata service of EC2 does not tell the region ({err}): set node_exporter_ebs_region"
+        ) from None
 
 
 def connect(settings):
@@ -133,23 +135,8 @@ def metrics(found):
     return "".join(lines)
 
 
-def write(path, text):
-    """In one step: node_exporter sees the old file or the new one."""
-    handle, temporary = tempfile.mkstemp(prefix=".", dir=os.path.dirname(path))
-    try:
-        with os.fdopen(handle, "w") as stream:
-            stream.write(text)
-            os.fchmod(stream.fileno(), 0o644)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def explain(err):
-    """What boto3 says, in one line with the cure where there is one."""
+    """What boto3 says, in one line, and what to do about it where that is known."""
     code = getattr(err, "response", {}).get("Error", {}).get("Code", "")
     text = " ".join(str(err).split())
     if code in ("UnauthorizedOperation", "AccessDenied"):
@@ -169,7 +156,7 @@ def main():
             settings = json.load(handle)
         text = metrics(collect(connect(settings), settings["instances"], settings.get("filters", {})))
         if given.output:
-            write(given.output, text)
+            write_atomically(given.output, text.encode(), 0o644)
         else:
             sys.stdout.write(text)
     except Problem as problem:

@@ -44,7 +44,8 @@ def host():
 
 def defaults(role):
     path = _core.ROLES / role / "defaults" / "main.yml"
-    return yaml.safe_load(path.read_text()) if path.exists() else {}
+    found = yaml.safe_load(path.read_text()) if path.exists() else {}
+    return {name: value for name, value in found.items() if "{{" not in str(value)}  # templates are Ansible's
 
 
 def variables(role, changed):

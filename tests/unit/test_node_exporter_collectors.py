@@ -1,7 +1,7 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The collectors of role node_exporter, the alerts on what they write, and what the role refuses."""
+"""The collectors of role node_exporter, and the alerts on what they write."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-import yaml
 from botocore.config import Config
 from botocore.stub import Stubber
 from cryptography import x509
@@ -30,23 +29,44 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLE = ROOT / "roles/node_exporter"
 sys.path[:0] = [str(ROOT / "tests/tools")]
 
 import promtool
 import render_rules
-from test_role_alertmanager import defaults, play, show
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import node_exporter
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, ROLE / f"files/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """The directory of the collectors with what they import, as on a host."""
+    directory = tmp_path_factory.mktemp("programs")
+    for name, shared in node_exporter.SHARED.items():
+        for path, file in node_exporter.program_files([name, *shared]).items():
+            (directory / Path(path).name).write_text(file["content"])
+    return directory
 
 
-certs = load("redis_tls_cert_files")
-snapshots = load("aws_ebs_snapshots")
+@pytest.fixture(scope="module")
+def load(programs):
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, programs / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(str(programs))
+            spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def certs(load):
+    return load("redis_tls_cert_files")
+
+
+@pytest.fixture(scope="module")
+def snapshots(load):
+    return load("aws_ebs_snapshots")
 
 
 def parse(text):
@@ -93,20 +113,24 @@ def certificate(key):
     return make
 
 
-def run_certs(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["redis_tls_cert_files.py", "--node", "redis-node-1a", *map(str, arguments)])
-    return certs.main()
+@pytest.fixture
+def run_certs(certs, monkeypatch):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["redis_tls_cert_files.py", "--node", "redis-node-1a", *map(str, arguments)])
+        return certs.main()
+
+    return run
 
 
 @pytest.mark.parametrize("days", [-30, 0, 9, 825, 9000, 40000])  # from 2050 on the time is written in another way
-def test_end_of_validity(certificate, days):
+def test_end_of_validity(certs, certificate, days):
     pem, end = certificate(days)
     assert certs.earliest("x", pem.encode()) == end
     assert certs.earliest("x", pem.replace("\n", "\r\n").encode()) == end
     assert certs.earliest("x", pem.replace("N CERT", "N X509 CERT").replace("D CERT", "D X509 CERT").encode()) == end
 
 
-def test_of_a_file_with_several_certificates_the_one_that_ends_first_counts(certificate, key):
+def test_of_a_file_with_several_certificates_the_one_that_ends_first_counts(certs, certificate, key):
     (leaf, soon), (issuer, _late) = certificate(5), certificate(500)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -115,14 +139,14 @@ def test_of_a_file_with_several_certificates_the_one_that_ends_first_counts(cert
         assert certs.earliest("x", text.encode()) == soon
 
 
-def test_output_and_how_it_is_replaced(certificate, tmp_path, monkeypatch):
+def test_output_and_how_it_is_replaced(run_certs, certificate, tmp_path):
     pem, end = certificate(9)
     odd = tmp_path / 'odd "name\\.crt'
     for path in (tmp_path / "server.crt", odd):
         path.write_text(pem)
     output = tmp_path / "out" / "redis_tls_cert_files.prom"
     output.parent.mkdir()
-    assert run_certs(monkeypatch, f"--output={output}", f"server={tmp_path}/server.crt", f"ca={odd}") == 0
+    assert run_certs(f"--output={output}", f"server={tmp_path}/server.crt", f"ca={odd}") == 0
     name = "redis_tls_cert_file_not_after_timestamp_seconds"
     assert parse(output.read_text()) == {
         (name, (("path", f"{tmp_path}/server.crt"), ("node", "redis-node-1a"), ("usage", "server"))): end,
@@ -130,17 +154,17 @@ def test_output_and_how_it_is_replaced(certificate, tmp_path, monkeypatch):
     }
     assert stat.S_IMODE(output.stat().st_mode) == 0o644
     before = output.read_text(), output.stat().st_ino
-    problem = run_certs(
-        monkeypatch, f"--output={output}", f"server={tmp_path}/server.crt", f"client={tmp_path}/none.crt"
-    )
+    problem = run_certs(f"--output={output}", f"server={tmp_path}/server.crt", f"client={tmp_path}/none.crt")
     assert problem == f"error: {tmp_path}/none.crt does not exist"
     assert (output.read_text(), output.stat().st_ino) == before
-    assert run_certs(monkeypatch, f"--output={output}", f"server={tmp_path}/server.crt") == 0
+    assert run_certs(f"--output={output}", f"server={tmp_path}/server.crt") == 0
     assert output.stat().st_ino != before[1]  # a new file took its place
     assert [path.name for path in output.parent.iterdir()] == [output.name]
 
 
-def test_what_is_missing_or_damaged_is_told_in_one_line_all_at_once(certificate, tmp_path, monkeypatch, capsys):
+def test_what_is_missing_or_damaged_is_told_in_one_line_all_at_once(
+    run_certs, certificate, tmp_path, monkeypatch, capsys
+):
     pem, _end = certificate(9)
     lines = pem.splitlines()
     texts = {
@@ -151,7 +175,7 @@ def test_what_is_missing_or_damaged_is_told_in_one_line_all_at_once(certificate,
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "directory").mkdir()
-    said = run_certs(monkeypatch, *(f"ca={tmp_path}/{name}" for name in [*texts, "directory", "none"]))
+    said = run_certs(*(f"ca={tmp_path}/{name}" for name in [*texts, "directory", "none"]))
     assert capsys.readouterr().out == ""
     assert said.replace(f"{tmp_path}/", "") == (
         "error: empty holds no PEM certificate; key holds no PEM certificate; short holds a damaged PEM certificate; "
@@ -160,16 +184,18 @@ def test_what_is_missing_or_damaged_is_told_in_one_line_all_at_once(certificate,
     )
 
 
-def test_systemd_hands_over_the_files_in_the_order_of_the_arguments(certificate, tmp_path, monkeypatch, capsys):
+def test_systemd_hands_over_the_files_in_the_order_of_the_arguments(
+    run_certs, certificate, tmp_path, monkeypatch, capsys
+):
     (first, end), (second, later) = certificate(1), certificate(2)
     (tmp_path / "cert-0").write_text(first)
     (tmp_path / "cert-1").write_text(second)
-    assert run_certs(monkeypatch, f"--credentials={tmp_path}", "server=/a", "client=/b") == 0
+    assert run_certs(f"--credentials={tmp_path}", "server=/a", "client=/b") == 0
     assert {labels[0][1]: value for (_name, labels), value in parse(capsys.readouterr().out).items()} == {
         "/a": end, "/b": later
     }  # fmt: skip
     (tmp_path / "cert-1").write_text("missing")  # SetCredential= of the unit
-    assert run_certs(monkeypatch, f"--credentials={tmp_path}", "server=/a", "client=/b") == "error: /b does not exist"
+    assert run_certs(f"--credentials={tmp_path}", "server=/a", "client=/b") == "error: /b does not exist"
 
 
 # EBS snapshots
@@ -193,13 +219,17 @@ def moto():
     server.stop()
 
 
-def collect(tmp_path, endpoint, instances, environment=None, region="us-east-1", **more):
-    config = tmp_path / "config.json"
-    config.write_text(json.dumps({"instances": instances, "region": region, "endpoint_url": endpoint, **more}))
-    return subprocess.run(
-        [sys.executable, ROLE / "files/aws_ebs_snapshots.py", f"--config={config}", f"--output={tmp_path}/out.prom"],
-        env=environment or ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+@pytest.fixture
+def collect(programs, tmp_path):
+    def run(endpoint, instances, environment=None, region="us-east-1", **more):
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({"instances": instances, "region": region, "endpoint_url": endpoint, **more}))
+        return subprocess.run(
+            [sys.executable, programs / "aws_ebs_snapshots.py", f"--config={config}", f"--output={tmp_path}/out.prom"],
+            env=environment or ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    return run
 
 
 def by_volume(text):
@@ -247,9 +277,9 @@ def account(moto):
 
 
 @pytest.fixture
-def collected(moto, account, tmp_path):
+def collected(collect, moto, account, tmp_path):
     instances = {account["node"]: LABELS, account["second"]: dict(LABELS, node="redis-node-1b")}
-    done = collect(tmp_path, moto, instances)
+    done = collect(moto, instances)
     assert (done.returncode, done.stderr) == (0, "")
     return tmp_path / "out.prom"
 
@@ -278,11 +308,11 @@ def test_every_volume_has_its_metrics(account, collected):
     assert stat.S_IMODE(collected.stat().st_mode) == 0o644
 
 
-def test_filters_leave_volumes_out(moto, account, tmp_path):
+def test_filters_leave_volumes_out(collect, moto, account, tmp_path):
     ec2 = boto3.client("ec2", endpoint_url=moto, **ACCOUNT)
     ec2.create_tags(Resources=[account["never"]], Tags=[{"Key": "Backup", "Value": "daily"}])
     instances = {account["node"]: LABELS}
-    assert collect(tmp_path, moto, instances, filters={"tag:Backup": ["daily"]}).returncode == 0
+    assert collect(moto, instances, filters={"tag:Backup": ["daily"]}).returncode == 0
     assert set(by_volume((tmp_path / "out.prom").read_text())[0]) == {account["never"]}
 
 
@@ -315,9 +345,9 @@ def region_server():
     server.server_close()
 
 
-def test_the_region_is_that_of_the_instance(moto, account, tmp_path, region_server):
+def test_the_region_is_that_of_the_instance(collect, moto, account, tmp_path, region_server):
     environment = dict(ENVIRONMENT, AWS_EC2_METADATA_SERVICE_ENDPOINT=region_server)
-    done = collect(tmp_path, moto, {account["node"]: LABELS}, environment, region="")
+    done = collect(moto, {account["node"]: LABELS}, environment, region="")
     assert (done.returncode, done.stderr) == (0, "")
     assert account["good"] in (tmp_path / "out.prom").read_text()
 
@@ -338,10 +368,10 @@ def test_the_region_is_that_of_the_instance(moto, account, tmp_path, region_serv
         ),
     ],
 )  # fmt: skip
-def test_a_run_that_fails_says_why_in_one_line_and_leaves_the_old_file(moto, account, tmp_path, change, says):
+def test_a_run_that_fails_says_why_in_one_line_and_leaves_the_old_file(collect, moto, account, tmp_path, change, says):
     (tmp_path / "out.prom").write_text("old\n")
     given = {"endpoint": moto, "instances": {account["node"]: LABELS}, **change}
-    done = collect(tmp_path, **given)
+    done = collect(**given)
     assert done.returncode == 1 and done.stdout == ""
     assert re.match(f".*{says}", done.stderr) and done.stderr.count("\n") == 1, done.stderr
     assert (tmp_path / "out.prom").read_text() == "old\n"
@@ -382,7 +412,7 @@ def two_pages(stub, second):
     second({**asked, "NextToken": "more"})
 
 
-def test_one_paginated_call_for_the_snapshots_of_all_volumes():
+def test_one_paginated_call_for_the_snapshots_of_all_volumes(snapshots):
     ec2, stub = stubbed()
     rest = {"Snapshots": [answer_snapshot("vol-2", 4), answer_snapshot("vol-1", 9), answer_snapshot("vol-1", 5)]}
     two_pages(stub, lambda asked: stub.add_response("describe_snapshots", rest, asked))
@@ -401,7 +431,7 @@ def test_one_paginated_call_for_the_snapshots_of_all_volumes():
         ("UnauthorizedOperation", ": the instance role needs ec2:DescribeVolumes and ec2:DescribeSnapshots"),
     ],
 )
-def test_a_page_that_fails_leaves_the_old_file(tmp_path, monkeypatch, code, says):
+def test_a_page_that_fails_leaves_the_old_file(snapshots, tmp_path, monkeypatch, code, says):
     ec2, stub = stubbed()
     two_pages(stub, lambda asked: stub.add_client_error("describe_snapshots", code, "no\nway", 400, None, asked))
     monkeypatch.setattr(snapshots, "connect", lambda settings: ec2)
@@ -415,7 +445,7 @@ def test_a_page_that_fails_leaves_the_old_file(tmp_path, monkeypatch, code, says
     assert (tmp_path / "out.prom").read_text() == "old\n"
 
 
-def test_more_values_than_a_filter_takes():
+def test_more_values_than_a_filter_takes(snapshots):
     class Pages:
         def __init__(self):
             self.asked = []
@@ -464,7 +494,9 @@ TOOL = promtool.find()
 
 
 @pytest.mark.skipif(TOOL is None, reason="no promtool: run tests/tools/promtool.py once")
-def test_the_rules_match_what_the_collectors_write(account, collected, certificate, tmp_path, monkeypatch, capsys):
+def test_the_rules_match_what_the_collectors_write(
+    run_certs, account, collected, certificate, tmp_path, monkeypatch, capsys
+):
     ours = [
         "EbsSnapshotStale", "EbsSnapshotFailed", "EbsSnapshotUnencrypted", "EbsSnapshotMetricAbsent",
         "RedisTlsCertFileExpiring", "RedisTlsCertRenewedNotLoaded", "TextfileMetricsStale",
@@ -478,7 +510,7 @@ def test_the_rules_match_what_the_collectors_write(account, collected, certifica
     now = int(time.time())
     for name, days in (("server", 90), ("client", 9), ("ca", 400)):
         (tmp_path / f"{name}.crt").write_text(certificate(days)[0])
-    assert run_certs(monkeypatch, *(f"{name}={tmp_path}/{name}.crt" for name in ("server", "client", "ca"))) == 0
+    assert run_certs(*(f"{name}={tmp_path}/{name}.crt" for name in ("server", "client", "ca"))) == 0
     up = 'up{job="redis-cluster",cluster="redis-prod",environment="production",instance_id="%s"}'
     textfile = 'node_textfile_mtime_seconds{job="node",node="prometheus-grafana",file="/var/lib/node_exporter/%s.prom"}'
     series = [
@@ -536,119 +568,3 @@ def test_the_rules_match_what_the_collectors_write(account, collected, certifica
 
 def roots(account, name):
     return [device["Ebs"]["VolumeId"] for device in account["roots"][account[name]]]
-
-
-# The role
-
-WEB = {
-    "node_exporter_listen_address": "0.0.0.0",
-    "node_exporter_web_tls_cert_file": "/tls/web.crt",
-    "node_exporter_web_tls_key_file": "/tls/web.key",
-    "node_exporter_web_users": {"prometheus": "canary"},
-}
-EBS = {"node_exporter_ebs_snapshots": True, "node_exporter_ebs_instances": {"i-0a1": LABELS}}
-CASES = [
-    ({}, ""),
-    (WEB, ""),
-    ({**WEB, **EBS}, ""),
-    ({"node_exporter_version": "v1.11.1"}, "give three numbers such as 1.11.1, without a v"),
-    ({"node_exporter_version": "1.4.0"}, "the oldest that this role knows is 1.5.0"),
-    ({"node_exporter_listen_address": "192.0.2.1"}, "192.0.2.1, which is not an address of this host"),
-    (
-        {"node_exporter_listen_address": "0.0.0.0"},
-        "could read it: set node_exporter_web_tls_cert_file and node_exporter_web_tls_key_file and "
-        "node_exporter_web_users or node_exporter_web_client_ca_file, or accept it with node_exporter_web_insecure",
-    ),
-    ({"node_exporter_listen_address": "0.0.0.0", "node_exporter_web_insecure": "false"}, "or accept it"),
-    ({"node_exporter_listen_address": "0.0.0.0", "node_exporter_web_insecure": True}, ""),
-    ({**WEB, "node_exporter_web_users": {}}, "set node_exporter_web_users or node_exporter_web_client_ca_file, or"),
-    ({"node_exporter_web_tls_cert_file": "/x"}, "_cert_file and node_exporter_web_tls_key_file belong together"),
-    ({**WEB, "node_exporter_web_client_ca_file": "/ca"}, "client_ca_file takes .*_web_client_cert_file for this role"),
-    ({"node_exporter_flags": {"web.config.file": "x"}}, "sets web.config.file, which belongs to the role"),
-    (
-        {"node_exporter_collectors": ["cpu"], **EBS},
-        "lacks textfile, which delivers redis_tls_cert_files and aws_ebs_snapshots",
-    ),
-    ({"node_exporter_cert_files": [{"path": "tls/x.crt", "usage": "ca"}]}, "the path tls/x.crt: give an absolute one"),
-    ({"node_exporter_ebs_snapshots": "true"}, "is on and no Redis node of the inventory has an instance_id"),
-    ({**EBS, "node_exporter_ebs_instances": {"redis-node-1a": LABELS}}, "has redis-node-1a, which is no instance id"),
-    ({**EBS, "node_exporter_ebs_endpoint_url": "vpce.example"}, "is vpce.example: it has to begin with https://"),
-    ({**EBS, "node_exporter_ebs_volume_filters": {"tag:Backup": "daily"}}, "filters.tag:Backup is no list"),
-    (
-        {**EBS, "node_exporter_ebs_environment": {"AWS_SECRET_ACCESS_KEY": "canary"}},
-        "has AWS_SECRET_ACCESS_KEY, which everybody on the host could read: give the instance a role",
-    ),
-]
-
-
-def settings():
-    given = {"node_exporter_listen_address": "127.0.0.1", "redis_exporter_tls_cert_file": "/tls/client.crt"}
-    return {**defaults("node_exporter"), **given}
-
-
-def test_bad_settings_are_named_in_one_line(tmp_path):
-    shown = play(
-        tmp_path,
-        "node_exporter",
-        [show("[{{ __node_exporter_problem }}]", **case) for case, _says in CASES],
-        settings(),
-    )
-    assert len(shown) == len(CASES)
-    for (case, says), said in zip(CASES, shown):
-        said = said[1:-1]
-        assert re.search(says or r"\A\Z", said), f"{case}: {said!r} is not like {says!r}"
-        assert "\n" not in said and "canary" not in said
-
-
-def test_labels_and_files_come_from_the_inventory_and_the_other_roles(tmp_path):
-    ec2 = {
-        "instance_id": "i-0a1", "private_ip_address": "10.0.1.102", "state": {"name": "running"},
-        "ec2_tags": {"Name": "redis-node-1a", "Cluster": "redis-prod", "Environment": "production", "Other": "x"},
-    }  # fmt: skip
-    (tmp_path / "host_vars").mkdir()
-    (tmp_path / "host_vars/localhost.yml").write_text(json.dumps(ec2))
-    variables = {
-        **settings(), "prometheus_redis_group": "both", "node_exporter_redis_tls_cert_file": "/redis.crt",
-        "redis_exporter_web_tls_cert_file": "/web.crt", "node_exporter_web_tls_cert_file": "/web.crt",
-        "redis_exporter_tls_ca_file": "/ca.crt", "prometheus_exporter_ca_file": "/ca.crt",
-        "blackbox_exporter_redis_cert_file": "/peer.crt", "alertmanager_cluster_tls_cert_file": "/peer.crt",
-    }  # fmt: skip
-    names = ("node_exporter_node", "node_exporter_ebs_instances", "node_exporter_cert_files")
-    shown = play(tmp_path, "node_exporter", [show("{{ %s }}" % name) for name in names], variables)
-    node, instances, files = (ast.literal_eval(value) if value[0] in "[{" else value for value in map(str, shown))
-    assert node == "redis-node-1a"
-    assert {key: instances["i-0a1"][key] for key in LABELS} == LABELS
-    assert [(entry["usage"], entry["path"]) for entry in files] == [
-        ("server", "/redis.crt"), ("client", "/tls/client.crt"), ("exporter", "/web.crt"), ("ca", "/ca.crt"),
-        ("client", "/peer.crt"),
-    ]  # fmt: skip
-
-
-def test_the_units_hold_no_secret_and_the_collector_gets_certificates_alone(tmp_path):
-    names = ("node_exporter.service", "redis_tls_cert_files.service", "aws_ebs_snapshots.service", "web.yml")
-    template = "{{ lookup('ansible.builtin.template', role_path ~ '/templates/%s.j2') }}"
-    files = [{"usage": "server", "path": "/tls/a.crt"}, {"usage": "ca", "path": "/tls/b $x%.crt"}]
-    more = {"node_exporter_cert_files": files, "node_exporter_ebs_credentials_file": "/root/aws"}
-    exporter, collector, ebs, web = play(
-        tmp_path, "node_exporter", [show(template % name) for name in names],
-        {**settings(), **WEB, **EBS, **more, "node_exporter_web_client_ca_file": "/tls/scrapers.crt"},
-    )  # fmt: skip
-    assert "canary" not in exporter + collector + ebs + web
-    named = set(re.findall(r"/run/credentials/node_exporter.service/([\w.]+)", web)) | {"web.yml"}
-    assert named == set(re.findall(r"^LoadCredential=(.*?):", exporter, re.MULTILINE))
-    assert re.findall(r"^LoadCredential=(.*)", collector, re.MULTILINE) == [
-        "cert-0:/tls/a.crt",
-        "cert-1:/tls/b $x%%.crt",
-    ]
-    assert '"server=/tls/a.crt"' in collector and '"ca=/tls/b $$x%%.crt"' in collector
-    assert "PrivateNetwork=yes" in collector and "LoadCredential=aws:/root/aws" in ebs
-    for unit in (exporter, collector, ebs):  # one line each, and nothing glued together
-        assert re.search(r"^CapabilityBoundingSet=$", unit, re.MULTILINE)
-        assert re.search(r"^(RestrictAddressFamilies|PrivateNetwork)=", unit, re.MULTILINE)
-
-
-def test_an_unchanged_run_has_at_most_eight_task_events():
-    tasks = yaml.safe_load((ROLE / "tasks/main.yml").read_text())
-    flat = [task for entry in tasks for task in entry.get("block", [entry])]
-    assert not any("loop" in task or "block" in task for task in flat)
-    assert 1 + len(flat) <= 8  # the first event is the validation of the arguments
