@@ -104,19 +104,26 @@ def connection(s: dict, host: _core.Host) -> dict:
 # --------------------------------------------------------------------------------------------- what the inventory says
 
 
-def labels_of(host: _core.Host, names: list[str], **more) -> list[dict]:
-    """The labels that scrape targets of these hosts have."""
+def scraped(host: _core.Host, names: list[str]) -> list[dict]:
+    """The scrape targets that these hosts are."""
     tags = host.variables.get("prometheus_tag_labels", {**_scrape_targets.TAG_LABELS, "node": "Name"})
-    groups = _scrape_targets.scrape_targets(names, host.hostvars, tag_labels=tags, min_targets=0, **more)[0]
-    return [group["labels"] for group in groups]
+    labels = host.variables.get("prometheus_target_labels", {})
+    return _scrape_targets.scrape_targets(names, host.hostvars, labels=labels, tag_labels=tags, min_targets=0)[0]
+
+
+def redis_nodes(host: _core.Host) -> list[str]:
+    return host.groups.get(host.variables.get("prometheus_redis_group", "redis"), [])
 
 
 def node(s: dict, host: _core.Host) -> str:
     """The label of certificate files."""
     if s["node_exporter_node"]:
         return s["node_exporter_node"]
-    labels = labels_of(host, [host.name])
-    return labels[0].get("node", host.name) if labels else host.name
+    own = scraped(host, [host.name])
+    if own and own[0]["labels"].get("node", host.name) != host.name and host.name in redis_nodes(host):
+        # Among all: hosts that share a name are told apart.
+        own = [one for one in scraped(host, redis_nodes(host)) if own[0]["targets"][0] in one["targets"]]
+    return own[0]["labels"].get("node", host.name) if own else host.name
 
 
 def cert_files(s: dict, host: _core.Host) -> list[dict]:
@@ -133,8 +140,7 @@ def ebs_instances(s: dict, host: _core.Host) -> dict:
     """Labels by instance; of the Redis nodes of the inventory that are EC2 instances unless the settings name them."""
     if s["node_exporter_ebs_instances"] is not None:
         return s["node_exporter_ebs_instances"]
-    names = host.groups.get(host.variables.get("prometheus_redis_group", "redis"), [])
-    labels = labels_of(host, names, labels=host.variables.get("prometheus_target_labels", {}))
+    labels = [one["labels"] for one in scraped(host, redis_nodes(host))]
     return {one["instance_id"]: one for one in labels if "instance_id" in one}
 
 

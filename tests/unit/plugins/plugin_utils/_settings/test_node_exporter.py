@@ -177,6 +177,19 @@ def test_labels_and_files_come_from_the_inventory_and_the_other_roles(settings, 
     ]  # fmt: skip
 
 
+def test_hosts_that_share_a_name_are_told_apart_as_in_the_scrape_targets(settings, host):
+    hostvars = {
+        name: {**EC2, "private_ip_address": f"10.0.1.{name[-1]}", "instance_id": f"i-{name[-1]}"}
+        for name in ("a-1", "a-2")
+    }
+    on = host(name="a-1", groups={"redis": ["a-1", "a-2"]}, hostvars=hostvars)
+    assert node_exporter.node(settings("node_exporter"), on) == "a-1"
+    alone = host(name="a-1", groups={"redis": ["a-1"]}, hostvars=hostvars)
+    assert node_exporter.node(settings("node_exporter"), alone) == "redis-node-1a"
+    outside = host(name="a-1", groups={}, hostvars=hostvars)
+    assert node_exporter.node(settings("node_exporter"), outside) == "redis-node-1a"
+
+
 def test_what_the_settings_say_goes_before_the_inventory(settings, host):
     on = host(variables={"redis_exporter_tls_cert_file": "/tls/client.crt"})
     wanted = {"node_exporter_node": "mine", "node_exporter_cert_files": [], "node_exporter_ebs_instances": {}}
