@@ -175,9 +175,7 @@ def service(s: dict, host: _core.Host) -> dict:
     release = _core.release(s, host, "node_exporter", "prometheus/node_exporter", ["node_exporter"])
     program = f"{release['root']}/current/node_exporter"
     arguments = arguments_of(s, site)
-    secrets = []
-    if site.config_needed:
-        secrets.append({"path": "credentials/web.yml", "template": "_service/web.yml.j2"})
+    secrets = site.secret_files({})
     collectors = {name: collector_files(name, s, host) for name in collectors_on(s, host)}
     files = {"/etc/systemd/system/node_exporter.service": {"template": "_service/service.j2"}}
     for name, own in collectors.items():
@@ -216,7 +214,14 @@ def service(s: dict, host: _core.Host) -> dict:
                 "lines": ["User=node_exporter", *firewall(s, site)],
                 "state": "node_exporter",
                 "state_mode": "0755",
-                "credentials": credentials(s, secrets),
+                "credentials": site.credentials(
+                    secrets,
+                    {
+                        "web.crt": s["node_exporter_web_tls_cert_file"],
+                        "web.key": s["node_exporter_web_tls_key_file"],
+                        "scraper_ca.crt": site.client_ca,
+                    },
+                ),
                 "environment": {},
                 "sandbox": {
                     # /proc as the host has it: most metrics come from there, and the mount points from /proc/1,
@@ -228,18 +233,6 @@ def service(s: dict, host: _core.Host) -> dict:
                 },
             },
         },
-    }
-
-
-def credentials(s: dict, secrets: list[dict]) -> dict:
-    files = {
-        "web.crt": s["node_exporter_web_tls_cert_file"],
-        "web.key": s["node_exporter_web_tls_key_file"],
-        "scraper_ca.crt": s["node_exporter_web_client_ca_file"],
-    }
-    return {
-        **{Path(one["path"]).name: f"/etc/node_exporter/{one['path']}" for one in secrets},
-        **{name: path for name, path in files.items() if path},
     }
 
 

@@ -98,7 +98,7 @@ def test_the_configuration_is_what_upstream_documents_and_the_alerts_ask_for(ser
             assert set(metric) <= METRIC
             prefix = job["type"].replace("/", "_").lower()
             names |= {f"{prefix}_{snake_case(metric['name'])}_{one.lower()}" for one in metric["statistics"]}
-    rules = (_core.ROLES / "prometheus/templates/rules/hosts.yml.j2").read_text()
+    rules = (_core.ROLES / "prometheus/files/rules/hosts.yml").read_text()
     assert names == set(re.findall(r"aws_e(?:c2|bs)_\w+", rules))
 
 
