@@ -11,7 +11,15 @@ import pytest
 import yaml
 
 ROLES = Path(__file__).parents[2] / "roles"
-BUDGETS = {"redis_exporter": 8, "prometheus": 12, "alertmanager": 8, "blackbox_exporter": 8, "grafana": 14}
+BUDGETS = {
+    "redis_exporter": 8,
+    "prometheus": 12,
+    "alertmanager": 8,
+    "blackbox_exporter": 8,
+    "grafana": 14,
+    "node_exporter": 8,
+    "yace": 8,
+}
 
 
 def events(role, name="main"):

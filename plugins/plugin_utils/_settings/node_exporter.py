@@ -55,10 +55,11 @@ def problems(s: dict, host: _core.Host) -> list[str]:
             " node_exporter_web_client_cert_file for this role to show that the exporter answers"
         )
     found += _core.flags_problems(s, "node_exporter", OWN_FLAGS)
+    files = cert_files(s, host)
     try:
-        files = cert_files(s, host)
-        node(s, host)
-        instances = ebs_instances(s, host)
+        if files:
+            node(s, host)
+        instances = ebs_instances(s, host) if s["node_exporter_ebs_snapshots"] else {}
     except ValueError as err:
         return [*found, f"scrape_targets: {err}"]
     collectors = collectors_on(s, host)

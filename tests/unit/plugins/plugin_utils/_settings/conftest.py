@@ -44,8 +44,7 @@ def host():
 
 def defaults(role):
     path = _core.ROLES / role / "defaults" / "main.yml"
-    found = yaml.safe_load(path.read_text()) if path.exists() else {}
-    return {name: value for name, value in found.items() if "{{" not in str(value)}  # templates are Ansible's
+    return yaml.safe_load(path.read_text()) if path.exists() else {}
 
 
 def variables(role, changed):
@@ -56,13 +55,14 @@ def variables(role, changed):
 
 
 @pytest.fixture
-def settings():
-    """settings(role, changed) -> the role's defaults with these variables changed, as problems() takes them."""
+def read():
+    """read(role, changed) -> the role's defaults with these variables changed, as problems() takes them."""
 
     def run(role, changed=None):
-        read, faults = _core.read(role, {**defaults(role), **(changed or {})})
+        plain = {name: value for name, value in defaults(role).items() if "{{" not in str(value)}
+        found, faults = _core.read(role, {**plain, **(changed or {})})
         assert faults == {}
-        return read
+        return found
 
     return run
 

@@ -48,9 +48,9 @@ def found(**changed):
 
 
 @pytest.fixture
-def plan(settings, host):
+def plan(read, host):
     def run(changed=None, **there):
-        s = settings("monitoring_instance", {**SETTINGS, **(changed or {})})
+        s = read("monitoring_instance", {**SETTINGS, **(changed or {})})
         return monitoring_instance.plan(s, host(), found(**there))
 
     return run
@@ -234,9 +234,9 @@ def test_everything_is_told_at_once(plan):
 
 
 @pytest.fixture
-def outcome(settings, host):
+def outcome(read, host):
     def run(changed=None, volumes=(ROOT,), group_id="sg-1", on=None, **instance):
-        s = settings("monitoring_instance", {**SETTINGS, **(changed or {})})
+        s = read("monitoring_instance", {**SETTINGS, **(changed or {})})
         now = {**INSTANCE, **instance} if instance.get("instance_id", "i-1") else {}
         there = {"instance": now, "volumes": {"volumes": list(volumes)}, "subnet_id": "subnet-1", "group_id": group_id}
         return monitoring_instance.outcome(s, on or host(), there)
@@ -344,9 +344,9 @@ def test_the_public_address_where_that_is_asked_for(outcome):
 
 
 @pytest.fixture
-def teardown(settings, host):
+def teardown(read, host):
     def run(**there):
-        return monitoring_instance.teardown(settings("monitoring_instance", SETTINGS), host(), found(**there))
+        return monitoring_instance.teardown(read("monitoring_instance", SETTINGS), host(), found(**there))
 
     return run
 

@@ -9,8 +9,7 @@ import json
 import re
 
 import pytest
-import yaml
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, _templates, node_exporter
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _templates, node_exporter
 
 LABELS = {"node": "redis-node-1a", "cluster": "redis-prod", "environment": "production"}
 LOCAL = {"node_exporter_listen_address": "127.0.0.1"}
@@ -144,7 +143,8 @@ def test_wrong_settings(judge, changed, says):
 
 def test_an_inventory_that_scrape_targets_refuses(judge, host):
     on = host(hostvars={"monitoring-1": {"ansible_host": "10.0.0.300"}})
-    [problem] = judge("node_exporter", LOCAL, on)
+    assert judge("node_exporter", LOCAL, on) == []  # nothing to label
+    [problem] = judge("node_exporter", {**LOCAL, **FILES}, on)
     assert problem.startswith("scrape_targets: the host monitoring-1 has the address '10.0.0.300'")
 
 
@@ -156,7 +156,7 @@ EC2 = {
 }
 
 
-def test_labels_and_files_come_from_the_inventory_and_the_other_roles(settings, host):
+def test_labels_and_files_come_from_the_inventory_and_the_other_roles(read, host):
     variables = {
         "prometheus_redis_group": "both", "redis_exporter_tls_cert_file": "/tls/client.crt",
         "redis_exporter_web_tls_cert_file": "/web.crt", "redis_exporter_tls_ca_file": "/ca.crt",
@@ -164,7 +164,7 @@ def test_labels_and_files_come_from_the_inventory_and_the_other_roles(settings, 
         "alertmanager_cluster_tls_cert_file": "/peer.crt",
     }  # fmt: skip
     on = host(name="redis-1", variables=variables, groups={"both": ["redis-1"]}, hostvars={"redis-1": EC2})
-    s = settings(
+    s = read(
         "node_exporter",
         {"node_exporter_redis_tls_cert_file": "/redis.crt", "node_exporter_web_tls_cert_file": "/web.crt"},
     )
@@ -177,26 +177,26 @@ def test_labels_and_files_come_from_the_inventory_and_the_other_roles(settings, 
     ]  # fmt: skip
 
 
-def test_hosts_that_share_a_name_are_told_apart_as_in_the_scrape_targets(settings, host):
+def test_hosts_that_share_a_name_are_told_apart_as_in_the_scrape_targets(read, host):
     hostvars = {
         name: {**EC2, "private_ip_address": f"10.0.1.{name[-1]}", "instance_id": f"i-{name[-1]}"}
         for name in ("a-1", "a-2")
     }
     on = host(name="a-1", groups={"redis": ["a-1", "a-2"]}, hostvars=hostvars)
-    assert node_exporter.node(settings("node_exporter"), on) == "a-1"
+    assert node_exporter.node(read("node_exporter"), on) == "a-1"
     alone = host(name="a-1", groups={"redis": ["a-1"]}, hostvars=hostvars)
-    assert node_exporter.node(settings("node_exporter"), alone) == "redis-node-1a"
+    assert node_exporter.node(read("node_exporter"), alone) == "redis-node-1a"
     outside = host(name="a-1", groups={}, hostvars=hostvars)
-    assert node_exporter.node(settings("node_exporter"), outside) == "redis-node-1a"
+    assert node_exporter.node(read("node_exporter"), outside) == "redis-node-1a"
 
 
-def test_what_the_settings_say_goes_before_the_inventory(settings, host):
+def test_what_the_settings_say_goes_before_the_inventory(read, host):
     on = host(variables={"redis_exporter_tls_cert_file": "/tls/client.crt"})
     wanted = {"node_exporter_node": "mine", "node_exporter_cert_files": [], "node_exporter_ebs_instances": {}}
-    s = settings("node_exporter", wanted)
+    s = read("node_exporter", wanted)
     assert (node_exporter.node(s, on), node_exporter.cert_files(s, on)) == ("mine", [])
     assert node_exporter.ebs_instances(s, on) == {}
-    assert node_exporter.node(settings("node_exporter"), host()) == "monitoring-1"
+    assert node_exporter.node(read("node_exporter"), host()) == "monitoring-1"
 
 
 def render(made):
@@ -241,13 +241,13 @@ def test_the_units_hold_no_secret_and_the_collector_gets_certificates_alone(serv
     assert "def decode_pem" in texts["_certificate.py"] and "def write_atomically" in texts["_files.py"]
 
 
-def test_arguments(settings, host):
+def test_arguments(read, host):
     wanted = {
         "node_exporter_listen_address": "fd00::5",
         "node_exporter_collectors": ["netdev", "textfile"],
         "node_exporter_flags": {"log.level": "warn", "web.disable-exporter-metrics": True, "x": False, "y": None},
     }
-    s = settings("node_exporter", {**WEB, **wanted})
+    s = read("node_exporter", {**WEB, **wanted})
     assert node_exporter.arguments_of(s, node_exporter.web(s, host())) == [
         "--web.listen-address=[fd00::5]:9100",
         "--web.config.file=${CREDENTIALS_DIRECTORY}/web.yml",
@@ -287,7 +287,7 @@ def test_who_may_reach_it(service):
     ]  # fmt: skip
 
 
-def test_how_it_is_asked(service, settings, host):
+def test_how_it_is_asked(service, read, host):
     asked = service("node_exporter", {**WEB, **CLIENTS, "node_exporter_web_tls_ca_file": "/tls/ca.crt"})["config"]
     assert asked["service"] == {
         "ready_url": "https://127.0.0.1:9100/metrics",
@@ -304,7 +304,7 @@ def test_how_it_is_asked(service, settings, host):
         "node_exporter_web_tls", "node_exporter_web_tls_ca_file", "node_exporter_web_client_ca_file",
         "node_exporter_web_client",
     ]  # fmt: skip
-    plain = node_exporter.connection(settings("node_exporter", LOCAL), host())
+    plain = node_exporter.connection(read("node_exporter", LOCAL), host())
     assert plain == {
         "url": "http://127.0.0.1:9100",
         "url_username": "",
@@ -312,12 +312,3 @@ def test_how_it_is_asked(service, settings, host):
         "ca_path": "",
         "tls_server_name": "",
     }
-
-
-def test_an_unchanged_run_has_at_most_eight_task_events():
-    own, shared = (
-        yaml.safe_load((_core.ROLES / role / "tasks/main.yml").read_text()) for role in ("node_exporter", "_service")
-    )
-    flat = [task for entry in shared for task in entry.get("block", [entry])]
-    assert not any("loop" in task or "block" in task for task in flat)
-    assert 1 + len(own) - 1 + len(flat) <= 8  # the first event is the validation of the arguments

@@ -26,9 +26,9 @@ NODE, MONITORING = instance("redis-1", "redis"), instance("prom", "monitoring")
 
 
 @pytest.fixture
-def run(settings, host):
+def run(read, host):
     def run(step, changed=None, instances=(NODE, MONITORING), prices=PRICES):
-        s = settings("power", {"monitoring_cluster": "redis-prod", **(changed or {})})
+        s = read("power", {"monitoring_cluster": "redis-prod", **(changed or {})})
         volumes = [{"type": "gp3", "size": 20, "attachment_set": [{"instance_id": "i-prom"}]}]
         return step(s, host(), {"instances": list(instances), "volumes": volumes, "prices": prices})
 

@@ -14,9 +14,9 @@ ANSWER = {"status": 200, "content": "8.8.8.8\n"}
 
 
 @pytest.fixture
-def plan(settings, host):
+def plan(read, host):
     def run(changed=None, vpcs=SKIPPED, checkip=SKIPPED):
-        s = settings("security_groups", {**GROUPS, **(changed or {})})
+        s = read("security_groups", {**GROUPS, **(changed or {})})
         return security_groups.plan(s, host(), {"vpcs": vpcs, "checkip": checkip})
 
     return run

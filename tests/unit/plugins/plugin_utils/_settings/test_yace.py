@@ -125,6 +125,6 @@ def test_the_unit(service):
     )
 
 
-def test_connection(settings, host):
-    found = role.connection(settings("yace", {**GOOD, "yace_port": "5001"}), host())
+def test_connection(read, host):
+    found = role.connection(read("yace", {**GOOD, "yace_port": "5001"}), host())
     assert found["url"] == "http://127.0.0.1:5001"
