@@ -15,9 +15,9 @@ description:
   - The wanted password is tried once. When Grafana refuses it, the password is set with Grafana's own command line,
     which needs no old one, and tried once more. Nothing is guessed, because after five wrong passwords within five
     minutes Grafana refuses the right one too.
-  - The token belongs to a service account with the role Admin. It is made when the file is missing or the token in it
-    does not work any more, and never leaves the host.
-  - Has to run on Grafana's host as root. Several runs at once wait for each other.
+  - The token belongs to a service account with the role Admin. It is created when the file is missing or its token no
+    longer works, and never leaves the host.
+  - Runs on Grafana's host as root. Several runs at once wait for each other.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
   - redisops.monitoring._attributes
@@ -46,8 +46,8 @@ options:
     required: true
   set_password:
     description:
-      - Set the password without trying it first. For a run that knows that it is a new one, so that not even one
-        wrong try is counted. Every run with this is a change.
+      - Set the password without trying it first, for a run that knows that the password is new. Then not even one
+        failed login is counted. Every run with this is a change.
     type: bool
     default: false
   token_path:
@@ -67,7 +67,7 @@ options:
   program:
     description:
       - Grafana's program.
-      - Where it is missing, the command line of Grafana 9.3 and older is used, which lies beside it as C(grafana-cli).
+      - If it is missing, C(grafana-cli) in the same directory is used, the command line of Grafana 9.3 and older.
     type: path
     default: /usr/share/grafana/bin/grafana
   homepath:
@@ -75,7 +75,7 @@ options:
     type: path
     default: /usr/share/grafana
   config:
-    description: Grafana's configuration file. It has to say where the data lies.
+    description: Grafana's configuration file. It must name the data directory.
     type: path
     default: /etc/grafana/grafana.ini
   user:

@@ -59,8 +59,8 @@ options:
     type: str
   mirror_url:
     description:
-      - Server to take O(gnet_id) from. The file lies where it does on grafana.com,
-        at C(api/dashboards/<id>/revisions/<revision>/download) below this.
+      - Server to load O(gnet_id) from. The path is that of grafana.com,
+        C(api/dashboards/<id>/revisions/<revision>/download) below this URL.
     type: str
     default: https://grafana.com
   source_ca_path:
@@ -203,7 +203,7 @@ drift:
         - V(migrated) when Grafana stored what the module sent in a newer schema. This is no change.
       type: str
     by:
-      description: Who stored the present version, as far as Grafana tells.
+      description: Who stored the present version, as far as Grafana says.
       type: str
     at:
       description: When.

@@ -188,7 +188,7 @@ health:
   type: dict
   contains:
     status:
-      description: V(OK), V(ERROR), or V(UNKNOWN) where there is no way to ask.
+      description: V(OK), V(ERROR), or V(UNKNOWN) where it cannot be asked.
       type: str
     message:
       description: The words of Grafana or of the server.

@@ -121,7 +121,7 @@ class Package:
         try:
             found = openpgp.keys(data)
         except openpgp.NotAKey as exc:
-            raise ReleaseError(f"what lies at {shown} is no signing key: {exc}") from exc
+            raise ReleaseError(f"{shown} is no signing key: {exc}") from exc
         missing = [one for one in self.fingerprints if one not in found]
         if missing:
             raise ReleaseError(

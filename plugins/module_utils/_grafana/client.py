@@ -228,13 +228,13 @@ class Client:
     def get(self, path):
         return self.request("GET", path)
 
-    def create(self, path, body, landed, accept=()):
-        """A POST. After a lost answer another one only when landed() finds nothing; else what it found."""
+    def create(self, path, body, find, accept=()):
+        """A POST. After a lost answer another one only when find() finds nothing; else what it found."""
         for pause in PAUSES + (None,):
             try:
                 return self.request("POST", path, body, accept)
             except Unanswered:
-                found = landed()
+                found = find()
                 if found is not None:
                     return found
                 if pause is None:

@@ -50,7 +50,7 @@ class Dashboard:
         return found
 
     def read_v2(self, refusal):
-        """What somebody saved as a dashboard of schema v2 some versions from 12.1 on refuse here, and name a place."""
+        """Some versions from 12.1 on do not give a dashboard of schema v2 here, and name the place where they do."""
         place = re.search(r"/apis/dashboard\.grafana\.app/[^/\s]+(/namespaces/[^/\s]+/dashboards/)", refusal.message)
         if not place:
             self.client.judge(refusal)
@@ -169,12 +169,12 @@ class Dashboard:
         self.result["drift"] = {"kind": kind, "by": by, "at": at, "version": version, "edits": places}
         shown = ", ".join(places[:SHOWN_EDITS])
         shown += " and %d more" % (len(places) - SHOWN_EDITS) if places[SHOWN_EDITS:] else ""
-        who, schema = "by %s at %s" % (by, at), there.get("schemaVersion")
+        who, schema = "by %s at %s (version %s)" % (by, at, version), there.get("schemaVersion")
         return {
-            "edited": "edited by hand %s (version %s): %s" % (who, version, shown),
+            "edited": "edited by hand %s: %s" % (who, shown),
             "moved": "moved %s to the folder %r" % (who, meta.get("folderTitle") or "General"),
             "foreign": "stored %s and never by this module, differs in %s" % (who, shown),
-            "saved_from_ui": "saved from the UI %s (version %s), which stored it in schema %s" % (who, version, schema),
+            "saved_from_ui": "saved from the UI %s, which stored it in schema %s" % (who, schema),
             "migrated": "stored by Grafana in the form of schema %s, nothing edited" % schema,
         }[kind]
 
@@ -242,15 +242,15 @@ class Dashboard:
         version = current["dashboard"].get("version") or 0 if current else 0
         lost = []
 
-        def landed():
+        def find_created():
             lost.append(True)
             return self.stored_as_wanted(wanted, folder)
 
         body = {"dashboard": dict(wanted, id=None, version=version), "folderUid": folder, "overwrite": False}
         body["message"] = model.mark(self.params["commit_message"], wanted, version + 1)
-        answer, ours = self.client.create("/api/dashboards/db", body, landed, accept=CONFLICTS), True
+        answer, ours = self.client.create("/api/dashboards/db", body, find_created, accept=CONFLICTS), True
         if isinstance(answer, grafana.Answer):
-            answer, ours = self.settle(answer, body, wanted, folder)
+            answer, ours = self.resolve_conflict(answer, body, wanted, folder)
         if answer.get("uid") != self.uid:
             raise self.client.error("stored it under the uid %s: look what is there" % answer.get("uid"))
         self.result["version"] = answer.get("version")
@@ -269,13 +269,13 @@ class Dashboard:
                 return None
         return {"uid": self.uid, "version": version, "url": found["meta"].get("url")}
 
-    def settle(self, refusal, body, wanted, folder):
+    def resolve_conflict(self, refusal, body, wanted, folder):
         """(answer, did we store it) after a refusal: somebody else was faster, or has the title."""
         if refusal.status == 400 and "already exists" not in refusal.message:
             self.client.judge(refusal)
         status = refusal.data.get("status") if isinstance(refusal.data, dict) else None
         if status == "name-exists":
-            self.make_way(wanted, folder)
+            self.free_title(wanted, folder)
         else:
             there = self.stored_as_wanted(wanted, folder)
             if there:  # another run stored the same, or our own answer was lost
@@ -299,7 +299,7 @@ class Dashboard:
             raise self.client.error("refuses to store it (status %d): %s" % (again.status, again.message))
         return again, True
 
-    def make_way(self, wanted, folder):
+    def free_title(self, wanted, folder):
         """Before Grafana 11 a folder takes a title once. Its own overwrite would leave our UID without a dashboard."""
         query = "/api/search?type=dash-db&query=" + grafana.quote(wanted["title"])
         for other in self.client.get(query) or []:

@@ -72,11 +72,11 @@ def refuse_credentials(module, option):
     # Hide it in what Ansible shows of this run, the invocation included.
     secret = held.partition(":")[2] or held
     module.no_log_values.update(one for one in (secret, urllib.parse.unquote(secret)) if one)
-    cures = {
+    fixes = {
         "url": "use url_username and url_password, or token",
         "ds_url": "every viewer could read it; use basic_auth_user and secure_json_data.basicAuthPassword",
     }
-    raise GrafanaError("%s holds a user name or password: %s" % (option, cures.get(option, "take it out")))
+    raise GrafanaError("%s holds a user name or password: %s" % (option, fixes.get(option, "take it out")))
 
 
 def connect(module):
