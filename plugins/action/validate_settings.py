@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
         settings, problems = _core.judge(role, variables, host)
         problems = _stack.problems(variables) + problems
         if problems:
-            result.update(failed=True, msg="%s; nothing was changed" % "; ".join(problems), problems=problems)
+            result.update(failed=True, msg="%s; nothing was changed" % "; ".join(problems))
             return
         service = getattr(_core.module_of(role), "service", None)
         if service:
@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
         if not lines:
             lines = self.problems_of_all(parts, task_vars)
         if lines:
-            result.update(failed=True, msg="\n".join([*lines, "nothing was changed"]), problems=lines)
+            result.update(failed=True, msg="\n".join([*lines, "nothing was changed"]))
 
     def problems_of_all(self, parts, task_vars):
         """Each problem once, with the hosts that have it."""

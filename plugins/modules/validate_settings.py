@@ -45,12 +45,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-problems:
-  description: Everything that is wrong.
+msg:
+  description: Everything that is wrong. With O(parts) each problem is a line that begins with the names of the hosts.
   returned: failure
-  type: list
-  elements: str
-  sample: ["redis-1, redis-2: redis_exporter_port is abc, not a whole number"]
+  type: str
+  sample: |-
+    redis-1, redis-2: redis_exporter_port is abc, not a whole number
+    nothing was changed
 unit:
   description: Systemd unit of the role's service.
   returned: success, with O(role), for a role with a service

@@ -40,7 +40,7 @@ def preflight(tmp_path):
         assert "Traceback" not in printed and "UNREACHABLE" not in printed
         found = re.search(r"^fatal: \[localhost\].* => (\{.*\})$", done.stdout, re.M)
         assert bool(found) == (done.returncode == 2), printed
-        return json.loads(found[1])["problems"] if found else [], printed
+        return json.loads(found[1])["msg"].splitlines()[:-1] if found else [], printed
 
     return run
 
