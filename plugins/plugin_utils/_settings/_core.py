@@ -111,10 +111,6 @@ def module_of(role: str) -> Any:
     return importlib.import_module(f"{__package__}.{role}")
 
 
-def is_known(role: str) -> bool:
-    return (Path(__file__).parent / f"{role}.py").exists()
-
-
 @lru_cache(maxsize=None)
 def options_of(role: str) -> dict[str, dict[str, Any]]:
     text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
@@ -205,7 +201,7 @@ def selected(parts: list[str], groups: Mapping[str, list[str]], run: set[str], s
     found: dict[str, list[str]] = {}
     for part in parts:
         group, roles = PARTS[part]
-        for role in filter(is_known, roles):
+        for role in roles:
             tags = {part, role}
             if (tags & run or run & {"all", "tagged"} or not run) and not tags & skip and "tagged" not in skip:
                 for host in groups.get(group, []) if group else ["localhost"]:
