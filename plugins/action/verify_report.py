@@ -23,36 +23,16 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        dummy, options = self.validate_argument_spec(
-            {
-                "tests": {
-                    "type": "list",
-                    "elements": "dict",
-                    "required": True,
-                    "options": {
-                        "test": {"type": "int", "required": True},
-                        "name": {"type": "str", "required": True},
-                        "hosts": {"type": "list", "elements": "str", "required": True},
-                        "variable": {"type": "str", "required": True},
-                        "why": {"type": "str", "default": ""},
-                    },
-                },
-                "cluster": {"type": "str", "default": ""},
-                "environment": {"type": "str", "default": ""},
-                "report_dir": {"type": "str", "default": ""},
-            }
-        )
-        tests = _verify_report.gather(options["tests"], task_vars["hostvars"])
+        text = {"type": "str", "default": ""}
+        dummy, options = self.validate_argument_spec({name: text for name in ("cluster", "environment", "report_dir")})
+        tests = _verify_report.gather(task_vars["groups"], task_vars["hostvars"], self._task.check_mode)
         # A plain copy: what came from hosts is data, whatever it looks like.
         report = _verify_report.report(json.loads(json.dumps(tests, default=to_text)))
         lines = report.pop("table")
-        about = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "cluster": options["cluster"],
-            "environment": options["environment"],
-        }
         result.update(changed=False, report=report, summary=_verify_report.summary(report), path="")
         if options["report_dir"]:
+            about = {"cluster": options["cluster"], "environment": options["environment"]}
+            about["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             directory = os.path.abspath(os.path.expanduser(options["report_dir"]))
             path = os.path.join(directory, _verify_report.file_name(options["cluster"]))
             try:

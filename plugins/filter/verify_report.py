@@ -14,7 +14,7 @@ if hasattr(ansible.template, "trust_as_template"):
         """Since ansible-core 2.19 no string that a filter returns is taken for a template."""
         return value
 else:
-    # What hosts told is put together anew here, and must not be taken for a template.
+    # Texts of hosts are put together anew here, and must not be taken for a template.
     from ansible.utils.unsafe_proxy import wrap_var as untrusted
 
 

@@ -13,10 +13,15 @@ description:
   - Asks one part of the monitoring, and returns what was expected and what was found. What a test finds never fails the
     task, so that one play can run all of them and report at the end; see the filter
     P(redisops.monitoring.verify_report#filter).
-  - The playbook C(redisops.monitoring.verify) runs every test with the settings of the roles.
+  - Without O(url) and O(exporter), the settings of the roles on the host say how the service is asked and what is
+    expected. This way the playbook C(redisops.monitoring.verify) runs every test.
 author: redisops.monitoring contributors (@redisops)
-extends_documentation_fragment: redisops.monitoring._attributes.read_only
+extends_documentation_fragment:
+  - redisops.monitoring._attributes.read_only
+  - redisops.monitoring._attributes.action
 attributes:
+  action:
+    details: On the controller it reads the settings of the roles; the test itself runs on the host.
   check_mode:
     details: O(test=alert) is skipped, because it sends an alert.
   idempotent:
@@ -192,6 +197,12 @@ seealso:
 """
 
 EXAMPLES = r"""
+- name: Prometheus of this host has every node, by the settings of the role prometheus
+  redisops.monitoring.stack_verify:
+    test: prometheus
+    name: "{{ inventory_hostname }}"
+  register: result
+
 - name: Prometheus has every node
   redisops.monitoring.stack_verify:
     test: prometheus

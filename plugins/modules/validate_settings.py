@@ -16,8 +16,8 @@ description:
     host of the inventory, and connects to none of them.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
-  - redisops.monitoring.attributes.read_only
-  - redisops.monitoring.attributes.action
+  - redisops.monitoring._attributes.read_only
+  - redisops.monitoring._attributes.action
 options:
   role:
     description: Role to check for the current host. Its facts are used where they are known.

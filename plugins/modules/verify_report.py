@@ -7,13 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: verify_report
-short_description: Report of all tests of the monitoring
+short_description: Report of the tests of the role verify
 version_added: 1.1.0
 description:
-  - Takes what M(redisops.monitoring.stack_verify) returned on every host, prints a table and writes the same as JSON.
+  - Takes what the tests of the role verify have registered on every host, prints a table and writes the same as JSON.
   - The counts and the failures are also in C(monitoring_verify) of the statistics of the run, which AWX shows.
   - It never fails because of a failed test; ask RV(report). A report that cannot be written is a warning.
-  - See the filter P(redisops.monitoring.verify_report#filter) for the rows of the report.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
   - redisops.monitoring._attributes.read_only
@@ -24,33 +23,6 @@ attributes:
   bypass_host_loop:
     details: Use C(run_once).
 options:
-  tests:
-    description: The tests in their order.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      test:
-        description: Its number.
-        type: int
-        required: true
-      name:
-        description: Its name.
-        type: str
-        required: true
-      hosts:
-        description: Hosts that the test ran on.
-        type: list
-        elements: str
-        required: true
-      variable:
-        description: Name of the variable that each of these hosts has registered its result in.
-        type: str
-        required: true
-      why:
-        description: What the report says where the test was skipped.
-        type: str
-        default: ""
   cluster:
     description: Name of the cluster, for the report and the name of its file.
     type: str
@@ -70,8 +42,6 @@ seealso:
 EXAMPLES = r"""
 - name: Report
   redisops.monitoring.verify_report:
-    tests:
-      - {test: 1, name: exporter, hosts: "{{ groups['redis'] }}", variable: result, why: ""}
     report_dir: reports
   run_once: true
   register: verify
@@ -83,27 +53,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 report:
-  description: The report.
+  description: As the filter P(redisops.monitoring.verify_report#filter) returns it, without C(table).
   type: dict
   returned: always
-  contains:
-    rows:
-      description: One entry for everything that was tested.
-      type: list
-      elements: dict
-    passed:
-      description: How many passed.
-      type: int
-    failed:
-      description: How many failed.
-      type: int
-    skipped:
-      description: How many were skipped.
-      type: int
-    failures:
-      description: The failed ones, one line each.
-      type: list
-      elements: str
 summary:
   description: The counts in one line.
   type: str

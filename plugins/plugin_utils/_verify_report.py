@@ -11,16 +11,26 @@ import re
 
 from ansible_collections.redisops.monitoring.plugins.module_utils._files import write_atomically
 
+# Name, the group of its hosts, and why it is skipped where nobody asked for it.
+TESTS = (
+    ("exporter", "redis", ""),
+    ("prometheus", "monitoring", ""),
+    ("grafana", "monitoring", ""),
+    ("load", "monitoring", "it writes keys to Redis: run with -e verify_write=true"),
+    ("alert", "monitoring", "it sends an alert to people: run with -e verify_alert=true"),
+)
 NOT_RUN = "not run: left out by tags or a limit, or its host failed"
 MARKS = {"passed": "ok", "failed": "FAIL", "skipped": "skip"}
 
 
-def gather(tests, hostvars):
+def gather(groups, hostvars, check_mode=False):
     """The tests with what each host has registered; a host that was left out has registered nothing."""
-    return [
-        {**test, "results": {host: hostvars[host].get(test["variable"]) or {} for host in test["hosts"]}}
-        for test in tests
-    ]
+    tests = []
+    for number, (name, group, why) in enumerate(TESTS, 1):
+        results = {host: hostvars[host].get("__verify_" + name) or {} for host in groups.get(group, [])}
+        why = "check mode writes nothing" if check_mode and name == "load" else why
+        tests.append({"test": number, "name": name, "results": results, "why": why})
+    return tests
 
 
 def report(tests):

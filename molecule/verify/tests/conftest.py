@@ -40,13 +40,13 @@ class Lab(lab_client.Lab):
         return {(row["test"], row["subject"]): row["found"] for row in report["rows"] if row["state"] == "failed"}
 
     @contextlib.contextmanager
-    def broken(self, host, breaks, mends):
+    def broken(self, host, breaks, repairs):
         """Something is broken on a host for a while."""
         try:
             self.shell(host, breaks)
             yield
         finally:
-            self.shell(host, mends)
+            self.shell(host, repairs)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""verify.yml passes on a healthy stack; each test fails when its part is broken. Everything is mended again."""
+"""verify.yml passes on a healthy stack; each test fails when its part is broken. Everything is repaired again."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_targets_that_are_scraped_too_rarely(lab):
         assert rc != 0
         # With another interval they are new targets to Prometheus, scraped for the first time within half an hour.
         assert all("not scraped yet" in found for found in lab.failed(report).values())
-    # Mended: the next scrape is waited for, and samples with the labels of the test before do not count.
+    # Repaired: the next scrape is waited for, and samples with the labels of the test before do not count.
     rc, report, _output, _taken = lab.verify("--tags", "verify_prometheus")
     assert (rc, report["failed"]) == (0, 0), report["failures"]
 

@@ -84,7 +84,7 @@ def with_context(answer, settings, mask):
 
 
 def admin(target, user, password):
-    """What an account that manages ACL users sees: it tells the causes of WRONGPASS apart."""
+    """What an account that manages ACL users finds out, such as the cause of WRONGPASS."""
     if target.tls:
         usable_files(target)
     with _redis.Client(target) as client:

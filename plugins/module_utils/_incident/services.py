@@ -1,7 +1,7 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of evidence from Redis, Prometheus and Alertmanager, without what could tell of a person. Private."""
+"""Files of evidence from Redis, Prometheus and Alertmanager, without data of persons. Private."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SERIES = 40  # of one query
 
 
 def redis(target):
-    """What Redis tells of itself. No keys, no values, no arguments of commands."""
+    """What Redis reports of itself. No keys, no values, no arguments of commands."""
     files = {}
     with _redis.Client(target) as client:
         for name, command, shape in (

@@ -73,7 +73,7 @@ class Grafana:
                 return failed(subject, expected, answer.message or "unhealthy")
             if answer.status == 200:
                 return passed(subject, expected, answer.message or "OK")
-            # Grafana 9 and front-end plugins have no health check: a query tells as much.
+            # Grafana 9 and front-end plugins have no health check: a query is as good.
             self.query("vector(1)")
             return passed(subject, expected, "answers a query")
         except (_grafana.GrafanaError, ApiError) as err:

@@ -62,10 +62,15 @@ def test_report():
     ]
 
 
-def test_results_of_hosts_are_gathered_from_what_they_registered():
-    hostvars = {"a": {"result": {"rows": []}}, "b": {}}
-    [test] = _verify_report.gather([{"test": 1, "hosts": ["a", "b"], "variable": "result"}], hostvars)
-    assert test["results"] == {"a": {"rows": []}, "b": {}}
+def test_results_are_gathered_from_what_the_hosts_registered():
+    groups = {"redis": ["a", "b"], "monitoring": ["m"]}
+    hostvars = {"a": {"__verify_exporter": {"rows": []}}, "b": {}, "m": {"__verify_alert": {"skipped": True}}}
+    exporter, _prometheus, _grafana, load, alert = _verify_report.gather(groups, hostvars)
+    assert (exporter["test"], exporter["results"]) == (1, {"a": {"rows": []}, "b": {}})
+    assert (alert["test"], alert["results"]) == (5, {"m": {"skipped": True}})
+    assert "verify_write=true" in load["why"] and "verify_alert=true" in alert["why"]
+    assert _verify_report.gather(groups, hostvars, check_mode=True)[3]["why"] == "check mode writes nothing"
+    assert [test["results"] for test in _verify_report.gather({}, {})] == [{}] * 5
 
 
 def test_the_report_is_a_file_that_only_its_owner_reads(tmp_path):
