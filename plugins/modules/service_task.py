@@ -16,8 +16,8 @@ description:
     Check the settings with M(redisops.monitoring.validate_settings) first.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
-  - redisops.monitoring.attributes
-  - redisops.monitoring.attributes.action
+  - redisops.monitoring._attributes
+  - redisops.monitoring._attributes.action
 attributes:
   action:
     details: The modules run on the host.
