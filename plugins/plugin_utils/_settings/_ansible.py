@@ -44,8 +44,19 @@ class Variables(Mapping):
             try:
                 self.found[name] = plain(self.templar.template(value))
             except (AnsibleError, ValueError, TypeError) as err:
-                raise _core.Unreadable(one_line(getattr(err, "message", None) or err)) from err
+                raise _core.Unreadable("; ".join(dict.fromkeys(self.causes(value, err)))) from err
         return self.found[name]
+
+    def causes(self, value, error):
+        """Why it cannot be templated, of a list or a mapping for every part of it that cannot."""
+        found = []
+        if isinstance(value, (Mapping, list)):
+            for part in value.values() if isinstance(value, Mapping) else value:
+                try:
+                    self.templar.template(part)
+                except (AnsibleError, ValueError, TypeError) as err:
+                    found += self.causes(part, err)
+        return found or [one_line(getattr(error, "message", None) or error)]
 
     def __iter__(self):
         return iter(self.raw)

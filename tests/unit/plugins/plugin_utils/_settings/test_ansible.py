@@ -36,6 +36,14 @@ def test_what_cannot_be_templated_says_why():
     assert found.get("a", "default") == "default"
 
 
+def test_every_part_that_cannot_be_templated_says_why():
+    secrets = [trust_as_template("{{ vault_%s }}" % name) for name in ("a", "b", "b", "known")]
+    found = variables(receivers=[{"slack": secrets[0]}, {"more": secrets[1:], "n": 1}], vault_known="x")
+    with pytest.raises(_core.Unreadable) as error:
+        found["receivers"]
+    assert str(error.value) == "'vault_a' is undefined; 'vault_b' is undefined"
+
+
 class HostVars(dict):
     raw_get = dict.get
 
