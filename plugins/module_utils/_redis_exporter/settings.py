@@ -1,7 +1,7 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be wrong with the settings of the exporter, told without a host. Private.
+"""What can be wrong with the settings of the exporter, found without a host. Private.
 
 The options are those of the module redis_exporter_check: the variables of the role without their prefix.
 """
