@@ -17,8 +17,6 @@ from urllib.parse import quote
 from ._prometheus import Api, ApiError
 from ._text import duration_seconds
 
-Problem = ApiError
-
 CONNECTION = dict(
     url=dict(type="str", required=True),
     url_username=dict(type="str"),

@@ -22,9 +22,6 @@ class ApiError(Exception):
     """One line for the user."""
 
 
-Problem = ApiError
-
-
 class Api:
     """One service that speaks JSON over HTTP: url, url_username, url_password, ca_path, tls_server_name, timeout."""
 

@@ -32,9 +32,12 @@ OWNER = "redis-monitoring:owner"
 @pytest.fixture(scope="module", autouse=True)
 def one_loader():
     """Each run makes a client, and reading the model of EC2 takes longer than the rest of it: one loader keeps it."""
-    loader = botocore.loaders.create_loader()
+    loader = botocore.loaders.Loader()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", lambda search_path: loader)
+        patch.setattr(
+            "botocore.session.Session._register_data_loader",
+            lambda session: session._components.register_component("data_loader", loader),
+        )
         yield
 
 
