@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PLAYS = [
     pytest.param(play, id=f"{path.stem}: {play['name']}")
     for path in sorted((ROOT / "playbooks").glob("*.yml"))

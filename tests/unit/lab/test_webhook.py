@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from ports import free_port, wait_for_port
 
-PROGRAM = Path(__file__).parents[1] / "lab" / "webhook.py"
+PROGRAM = Path(__file__).parents[2] / "lab" / "webhook.py"
 
 
 @pytest.fixture

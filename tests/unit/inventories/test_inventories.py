@@ -17,9 +17,11 @@ import boto3
 import pytest
 import yaml
 from ansible_collections.redisops.monitoring.plugins.filter.scrape_targets import scrape_targets
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core
 from moto.server import ThreadedMotoServer
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = [path.parents[1].name for path in (ROOT / "roles").glob("*/meta/argument_specs.yml")]
 INVENTORIES = ROOT / "inventories"
 ADMIN = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 POLICY = json.loads(re.search(r"```json\n(.*?)```", (ROOT / "docs" / "iam-inventory.md").read_text(), re.DOTALL)[1])
@@ -126,7 +128,7 @@ def test_ec2(aws):
     for group in targets:
         name = f"redis-node_{group['labels']['instance_id']}"
         assert group["labels"]["cluster"] == "redis-prod"
-        assert group["labels"]["node"] == "redis-node"
+        assert group["labels"]["node"] == name  # two of one name would share a label
         assert group["targets"] == [f"{hostvars[name]['ansible_host']}:9121"]
         assert hostvars[name]["ansible_host"] == hostvars[name]["private_ip_address"]
 
@@ -174,17 +176,8 @@ def test_group_vars(path):
             assert re.fullmatch(r"\{\{ vault_\w+ \}\}", value), name
             example = next(parent for parent in path.parents if parent.name == "group_vars")
             assert value[3:-3] in yaml.safe_load((example / "all" / "vault.yml.example").read_text())
-        role = next(
-            (
-                role
-                for role in (ROOT / "roles").glob("*/meta/argument_specs.yml")
-                if name.startswith(role.parents[1].name)
-            ),
-            None,
-        )
-        if role:
-            options = yaml.safe_load(role.read_text())["argument_specs"]["main"]["options"]
-            assert name.partition(".")[0] in options
+        role = next((role for role in ROLES if name.startswith(role)), None)
+        assert not role or name.partition(".")[0] in _core.options_of(role)
 
 
 def test_every_inventory_wires_the_stack_the_same_way():

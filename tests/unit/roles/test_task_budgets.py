@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROLES = Path(__file__).parents[2] / "roles"
+ROLES = Path(__file__).parents[3] / "roles"
 BUDGETS = {
     "redis_exporter": 8,
     "prometheus": 12,

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from documented import COMMANDS, PAGES, commands
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 HEADINGS = ["What it means", "Who is paged", "Diagnose", "Commands", "Fix", "Resolved when", "Prevent"]
 PLACEHOLDERS = {"NODE": "redis-node-1a", "CLUSTER": "redis-prod"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = """
 redis: {hosts: {redis-a: {ansible_host: 127.0.0.1}, redis-b: {ansible_host: 127.0.0.2}}}
 monitoring: {hosts: {monitor: {ansible_host: 127.0.0.3}}}

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _rules
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ALERTS = _rules.alerts()
 THRESHOLDS = _rules.limits()
 RULES = ROOT / "tests" / "rules"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.redisops.monitoring.plugins.module_utils._apt import openpgp
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "lab"))
 pytestmark = pytest.mark.skipif(
     not (shutil.which("gpg") and shutil.which("dpkg-deb")), reason="gpg or dpkg-deb is not installed"
 )

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _rules
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tools")]
 
 import panels
