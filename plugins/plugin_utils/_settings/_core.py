@@ -40,6 +40,7 @@ MARKER = "Managed by redisops.monitoring"
 
 # Which roles the playbook of a part runs, and on which group. The tags of a role are its part and its name.
 PARTS = {
+    "certificates": ("redis:monitoring", ["certificates"]),
     "exporters": ("redis", ["redis_exporter", "node_exporter"]),
     "security_groups": ("", ["security_groups"]),  # once, on the controller
     "monitoring": ("monitoring", ["alertmanager", "blackbox_exporter", "node_exporter", "prometheus", "grafana"]),
@@ -171,9 +172,9 @@ def judge(role: str, variables: Mapping[str, Any], host: Host) -> tuple[dict[str
 def secret_problems(value: Any, option: Mapping[str, Any], name: str) -> list[str]:
     """Secrets with white space around them: services trim files that hold them, and people do not type it.
 
-    Contents of credential files may have line breaks.
+    Contents of credential files and PEM keys have line breaks.
     """
-    if name.endswith("_credentials"):
+    if name.endswith(("_credentials", "_private_key")):
         return []
     if option.get("no_log") and isinstance(value, dict):
         option = {"options": {key: {"no_log": True} for key in value}}
@@ -204,7 +205,8 @@ def selected(parts: list[str], groups: Mapping[str, list[str]], run: set[str], s
         for role in roles:
             tags = {part, role}
             if (tags & run or run & {"all", "tagged"} or not run) and not tags & skip and "tagged" not in skip:
-                for host in groups.get(group, []) if group else ["localhost"]:
+                hosts = [host for name in group.split(":") for host in groups.get(name, [])] if group else ["localhost"]
+                for host in dict.fromkeys(hosts):
                     found.setdefault(host, [])
                     found[host] += [role] if role not in found[host] else []
     return found

@@ -132,9 +132,18 @@ def cert_files(s: dict, host: _core.Host) -> list[dict]:
     if s["node_exporter_cert_files"] is not None:
         return s["node_exporter_cert_files"]
     found = [
-        {"usage": usage, "path": s.get(name) or host.variables.get(name) or ""} for usage, name in KNOWN_CERT_FILES
+        {"usage": usage, "path": s.get(name) or host.variables.get(name) or ""}
+        for usage, name in KNOWN_CERT_FILES
+        if not elsewhere(name, host)
     ]
     return [entry for number, entry in enumerate(found) if entry["path"] and entry not in found[:number]]
+
+
+def elsewhere(name: str, host: _core.Host) -> bool:
+    """Whether a variable belongs to a role of the other group: it may be set for all hosts."""
+    groups = {"redis_exporter": "redis", "node_exporter": ""}
+    group = next((group for role, group in groups.items() if name.startswith(role)), "monitoring")
+    return bool(group) and group not in host.group_names and bool({"redis", "monitoring"} & set(host.group_names))
 
 
 def ebs_instances(s: dict, host: _core.Host) -> dict:

@@ -210,7 +210,7 @@ SECRETS = [
     (role, name, option)
     for role in ROLES
     for name, option in _core.options_of(role).items()
-    if option.get("no_log") and not name.endswith("_credentials")
+    if option.get("no_log") and not name.endswith(("_credentials", "_private_key"))
 ]
 
 

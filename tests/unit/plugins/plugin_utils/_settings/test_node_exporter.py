@@ -163,7 +163,13 @@ def test_labels_and_files_come_from_the_inventory_and_the_other_roles(read, host
         "prometheus_exporter_ca_file": "/ca.crt", "blackbox_exporter_redis_cert_file": "/peer.crt",
         "alertmanager_cluster_tls_cert_file": "/peer.crt",
     }  # fmt: skip
-    on = host(name="redis-1", variables=variables, groups={"both": ["redis-1"]}, hostvars={"redis-1": EC2})
+    on = host(
+        name="redis-1",
+        variables=variables,
+        groups={"both": ["redis-1"]},
+        group_names=["redis", "monitoring"],
+        hostvars={"redis-1": EC2},
+    )
     s = read(
         "node_exporter",
         {"node_exporter_redis_tls_cert_file": "/redis.crt", "node_exporter_web_tls_cert_file": "/web.crt"},
@@ -175,6 +181,17 @@ def test_labels_and_files_come_from_the_inventory_and_the_other_roles(read, host
         ("server", "/redis.crt"), ("client", "/tls/client.crt"), ("exporter", "/web.crt"), ("ca", "/ca.crt"),
         ("client", "/peer.crt"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("group_names", "paths"),
+    [(["redis"], ["/redis.crt"]), (["monitoring"], ["/peer.crt"]), ([], ["/redis.crt", "/peer.crt"])],
+)
+def test_files_of_roles_of_the_other_group_are_not_looked_for(read, host, group_names, paths):
+    """Variables of one group may be set for all hosts."""
+    variables = {"redis_exporter_tls_cert_file": "/redis.crt", "blackbox_exporter_redis_cert_file": "/peer.crt"}
+    on = host(variables=variables, group_names=group_names)
+    assert [entry["path"] for entry in node_exporter.cert_files(read("node_exporter"), on)] == paths
 
 
 def test_hosts_that_share_a_name_are_told_apart_as_in_the_scrape_targets(read, host):
