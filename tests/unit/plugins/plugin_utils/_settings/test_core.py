@@ -145,17 +145,27 @@ def test_a_role_may_judge_the_content_of_an_option_itself(demo):
 
 ON_REDIS = ["redis_exporter", "node_exporter"]
 ON_MONITORING = ["alertmanager", "blackbox_exporter", "node_exporter", "prometheus", "grafana"]
+EVERYTHING = {
+    "redis-1": ["certificates", *ON_REDIS],
+    "mon-1": ["certificates", *ON_MONITORING],
+    "localhost": ["security_groups"],
+}
 
 
 @pytest.mark.parametrize(
     ("run", "skip", "found"),
     [
-        ("all", "", {"redis-1": ON_REDIS, "mon-1": ON_MONITORING, "localhost": ["security_groups"]}),
-        ("tagged", "", {"redis-1": ON_REDIS, "mon-1": ON_MONITORING, "localhost": ["security_groups"]}),
+        ("all", "", EVERYTHING),
+        ("tagged", "", EVERYTHING),
+        ("certificates", "", {"redis-1": ["certificates"], "mon-1": ["certificates"]}),
         ("exporters", "", {"redis-1": ON_REDIS}),
         ("prometheus grafana", "", {"mon-1": ["prometheus", "grafana"]}),
         ("node_exporter", "monitoring", {"redis-1": ["node_exporter"]}),
-        ("all", "exporters security_groups node_exporter", {"mon-1": [r for r in ON_MONITORING if r[0] != "n"]}),
+        (
+            "all",
+            "certificates exporters security_groups node_exporter",
+            {"mon-1": [r for r in ON_MONITORING if r[0] != "n"]},
+        ),
         ("verify", "", {}),
     ],
 )
@@ -166,7 +176,7 @@ def test_roles_that_the_tags_leave(run, skip, found):
 
 def test_a_host_in_both_groups_has_each_role_once():
     roles = _core.selected(list(_core.PARTS), {"redis": ["one"], "monitoring": ["one"]}, {"all"}, set())
-    assert sorted(roles["one"]) == sorted({*ON_REDIS, *ON_MONITORING})
+    assert sorted(roles["one"]) == sorted({"certificates", *ON_REDIS, *ON_MONITORING})
 
 
 def test_parts_are_playbooks():
