@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
                 "found": {"type": "dict", "required": True},
             }
         )
-        variables, host = _ansible.context([options["role"]], task_vars, self._templar, self._loader)
+        variables, host = _ansible.context([options["role"]], task_vars, self._templar)
         settings, faults = _core.read(options["role"], variables)
         problems = [line for lines in faults.values() for line in lines]
         if not problems:

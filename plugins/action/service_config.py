@@ -18,7 +18,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         dummy, options = self.validate_argument_spec({"role": {"type": "str", "required": True}})
         role = options["role"]
-        variables, host = _ansible.context([role], task_vars, self._templar, self._loader)
+        variables, host = _ansible.context([role], task_vars, self._templar)
         settings, faults = _core.read(role, variables)
         if faults:
             return dict(result, failed=True, msg="; ".join(line for lines in faults.values() for line in lines))
@@ -34,10 +34,9 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def rendered(entry, values):
-        if "template" not in entry:
-            return entry
         try:
-            content = _templates.render(entry["template"], {**values, **entry.get("values", {})})
+            content = _templates.content(entry, values)
         except jinja2.TemplateError as err:
             raise AnsibleActionFail("template %s: %s" % (entry["template"], err)) from err
-        return {"content": content, **{key: value for key, value in entry.items() if key not in ("template", "values")}}
+        kept = {key: value for key, value in entry.items() if key not in ("template", "values")}
+        return {**kept, "content": content}

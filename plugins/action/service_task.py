@@ -19,7 +19,7 @@ class ActionModule(ActionBase):
             {"role": text, "task": text, "arguments": {"type": "dict", "default": {}}}
         )
         role = options["role"]
-        variables, host = _ansible.context([role], task_vars, self._templar, self._loader)
+        variables, host = _ansible.context([role], task_vars, self._templar)
         settings, faults = _core.read(role, variables)
         if faults:
             return dict(result, failed=True, msg="; ".join(line for lines in faults.values() for line in lines))

@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
         return result
 
     def judge_one(self, role, task_vars, result):
-        variables, host = _ansible.context([role], task_vars, self._templar, self._loader)
+        variables, host = _ansible.context([role], task_vars, self._templar)
         settings, problems = _core.judge(role, variables, host)
         problems = _stack.problems(variables) + problems
         if problems:
@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
         hosts = {}
         tags = [set(task_vars.get(name) or []) for name in ("ansible_run_tags", "ansible_skip_tags")]
         for name, roles in _core.selected(parts, task_vars["groups"], *tags).items():
-            variables, host = _ansible.context(roles, task_vars, self._templar, self._loader, name)
+            variables, host = _ansible.context(roles, task_vars, self._templar, name)
             found = _stack.problems(variables) + [
                 line for role in roles for line in _core.judge(role, variables, host)[1]
             ]

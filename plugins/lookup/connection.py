@@ -69,7 +69,7 @@ class LookupModule(LookupBase):
         return [self.connection(role, variables) for role in terms]
 
     def connection(self, role, variables):
-        found, host = _ansible.context([role], variables, self._templar, self._loader, self.get_option("host"))
+        found, host = _ansible.context([role], variables, self._templar, self.get_option("host"))
         settings, faults = _core.read(role, found, all_needed=False)
         if faults:
             raise AnsibleLookupError("; ".join(line for lines in faults.values() for line in lines))

@@ -45,7 +45,7 @@ def extra_variables(given: list[str], loader: DataLoader) -> dict:
 def render(out: Path, extra_vars: list[str] | None = None) -> str:
     """Fills out with the rule files; returns what is wrong with the settings, or an empty string."""
     loader = DataLoader()
-    raw = {**_ansible.defaults_of("prometheus", loader), **extra_variables(extra_vars or [], loader)}
+    raw = {**_ansible.defaults_of("prometheus"), **extra_variables(extra_vars or [], loader)}
     settings, faults = _core.read("prometheus", _ansible.Variables(raw, Templar(loader, variables=raw)))
     problems = [line for name in faults for line in faults[name]] + _rules.problems(settings)
     if problems:

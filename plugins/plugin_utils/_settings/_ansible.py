@@ -9,8 +9,10 @@ import dataclasses
 import inspect
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 
 from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
 
 from ...module_utils._text import one_line
 from . import _core, _stack
@@ -68,17 +70,18 @@ class Variables(Mapping):
         return name in self.raw
 
 
-def defaults_of(role, loader):
+@lru_cache(maxsize=None)
+def defaults_of(role):
     path = str(_core.ROLES / role / "defaults" / "main.yml")
     if not os.path.exists(path):
         return {}
-    trusted = {}
+    loader, trusted = DataLoader(), {}
     if "trusted_as_template" in inspect.signature(loader.load_from_file).parameters:  # ansible-core 2.19
         trusted["trusted_as_template"] = True
     return loader.load_from_file(path, **trusted) or {}
 
 
-def context(roles, task_vars, templar, loader, name=None):
+def context(roles, task_vars, templar, name=None):
     """The variables with the defaults of the roles, and the host: that of the task, or another one of the inventory."""
     raw = task_vars
     if name is not None:
@@ -88,7 +91,7 @@ def context(roles, task_vars, templar, loader, name=None):
     defaults = {}
     if raw.get("monitoring_secret") or not all(option in raw for role in roles for option in _core.options_of(role)):
         for role in roles:
-            defaults.update(defaults_of(role, loader))
+            defaults.update(defaults_of(role))
         raw = {**defaults, **raw}
     if raw is not task_vars:
         templar = templar.copy_with_new_env(available_variables=raw)
@@ -117,3 +120,10 @@ def _host(variables, raw, task_vars):
         search=[os.path.join(directory, "files"), directory] if directory else [],
         check_mode=bool(raw.get("ansible_check_mode")),
     )
+
+
+# Loaded here, once, and not in each of the processes that Ansible forks for the tasks.
+for _role in {role for _group, roles in _core.PARTS.values() for role in roles}:
+    _core.module_of(_role)
+    _core.options_of(_role)
+    defaults_of(_role)

@@ -9,8 +9,8 @@ problems(s, host)    every problem of its settings, one line each and without a 
 connection(s, host)  how its service is asked: url, url_username, url_password, ca_path, tls_server_name
 service(s, host)     its release (see release()), and
                      unit      the systemd unit
-                     config    the arguments of module checked_config; a file or a secret has either its content or
-                               a template, named <role>/<file>
+                     config    the arguments of module checked_config; a file or a secret has either its content, or
+                               a function that makes it, or a template, named <role>/<file>
                      values    what the templates read; `service` among them is for role _service's service.j2
                      warnings  lines for the result
 

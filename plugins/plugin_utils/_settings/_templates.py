@@ -71,3 +71,10 @@ def render(name: str, values: dict) -> str:
     if header:
         text = text[header.end() :]
     return environment(header[1] if header else "").from_string(text).render(values)
+
+
+def content(entry: dict, values: dict) -> str:
+    """The content of a file as a role's service() names it: a text, a function that makes it, or a template."""
+    if "template" in entry:
+        return render(entry["template"], {**values, **entry.get("values", {})})
+    return entry["content"]() if callable(entry["content"]) else entry["content"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 from .. import _scrape_targets
@@ -126,7 +127,7 @@ def targets(s: dict, host: _core.Host) -> tuple[list[dict], list[str]]:
 def rule_files(s: dict, host: _core.Host) -> list[dict]:
     """The files of the pack, and those of the user."""
     pack = _rules.files() if s["prometheus_rule_pack"] else []
-    found = [{"path": f"rules/{path.name}", "content": _rules.render(path, s)} for path in pack]
+    found = [{"path": f"rules/{path.name}", "content": partial(_rules.render, path, s)} for path in pack]
     return found + _core.user_files(host, s["prometheus_rule_files"], "rules")
 
 

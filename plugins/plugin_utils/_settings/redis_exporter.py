@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from functools import partial
 from urllib.parse import quote
 
 from ...filter.bcrypt_hash import bcrypt, bcrypt_hash
@@ -172,7 +173,7 @@ def service(s: dict, host: _core.Host) -> dict:
             "path": DIRECTORY,
             "secrets": [
                 {"path": "redis_pwd.json", "content": passwords(s, redis.url)},
-                {"path": "web_auth.env", "content": web_auth(s, host)},
+                {"path": "web_auth.env", "content": partial(web_auth, s, host)},
             ],
             "files": [{"path": f"/etc/systemd/system/{UNIT}", "template": "_service/service.j2"}],
             "unit": UNIT,

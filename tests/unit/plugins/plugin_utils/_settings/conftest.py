@@ -112,7 +112,7 @@ def run_checks(tmp_path):
             if not entry["path"].startswith("/"):
                 path = tmp_path / entry["path"]
                 path.parent.mkdir(exist_ok=True)
-                path.write_text(entry.get("content") or _templates.render(entry["template"], service["values"]))
+                path.write_text(_templates.content(entry, service["values"]))
         said = ""
         for program, *arguments in service["config"]["checks"]:
             tool = promtool.unpacked(archives[n], Path(program).name)

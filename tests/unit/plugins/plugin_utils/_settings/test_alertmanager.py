@@ -185,12 +185,7 @@ def files(**settings):
     """What would be written, by path."""
     service = alertmanager.service(read(**settings), HOST)
     entries = service["config"]["files"] + service["config"]["secrets"]
-    return {
-        entry["path"]: entry["content"]
-        if "content" in entry
-        else _templates.render(entry["template"], service["values"])
-        for entry in entries
-    }
+    return {entry["path"]: _templates.content(entry, service["values"]) for entry in entries}
 
 
 @pytest.mark.parametrize(("settings", "says"), CASES)

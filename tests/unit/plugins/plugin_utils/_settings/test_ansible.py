@@ -54,7 +54,7 @@ def test_another_host_has_the_defaults_of_the_roles_and_its_own_facts():
     one.update(ansible_facts=facts, prometheus_port=trust_as_template("{{ 9000 + 90 }}"))
     task_vars = {"hostvars": HostVars(one=one), "inventory_hostname": "localhost", "playbook_dir": "/play"}
     templar = Templar(DataLoader(), variables=task_vars)
-    found, host = _ansible.context(["prometheus"], task_vars, templar, DataLoader(), "one")
+    found, host = _ansible.context(["prometheus"], task_vars, templar, "one")
     assert found["prometheus_port"] == 9090 and found["prometheus_scrape_interval"] == "30s"
     assert (host.name, host.addresses, host.architecture, host.known) == ("one", ["10.0.0.5"], "x86_64", True)
     assert host.groups == {"monitoring": ["one"]} and host.search == ["/play/files", "/play"]
@@ -63,5 +63,5 @@ def test_another_host_has_the_defaults_of_the_roles_and_its_own_facts():
 def test_templates_in_the_defaults_of_a_role_are_templates():
     raw = {"hostvars": {}, "inventory_hostname": "one", "monitoring_aws_region": "eu-west-1"}
     templar = Templar(DataLoader(), variables=raw)
-    found, dummy = _ansible.context(["yace"], raw, templar, DataLoader())
+    found, dummy = _ansible.context(["yace"], raw, templar)
     assert found["yace_regions"] == ["eu-west-1"]

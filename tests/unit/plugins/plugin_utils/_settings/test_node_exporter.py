@@ -220,10 +220,7 @@ def render(made):
     """Every file by its name."""
     found = {}
     for entry in [*made["config"]["files"], *made["config"]["secrets"]]:
-        text = entry.get("content") or _templates.render(
-            entry["template"], {**made["values"], **entry.get("values", {})}
-        )
-        found[entry["path"].rpartition("/")[2]] = text
+        found[entry["path"].rpartition("/")[2]] = _templates.content(entry, made["values"])
     return found
 
 

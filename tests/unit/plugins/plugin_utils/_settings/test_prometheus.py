@@ -171,7 +171,7 @@ def test_a_switched_off_pack_is_not_judged(judge):
 def rendered(service):
     values = service["values"]
     return {
-        file["path"]: file["content"] if "content" in file else _templates.render(file["template"], values)
+        file["path"]: _templates.content(file, values)
         for kind in ("files", "secrets")
         for file in service["config"][kind]
     }

@@ -165,7 +165,7 @@ def test_systemd_takes_the_unit_and_rates_it(service, changes, tmp_path):
 
 
 def secret(found, path):
-    return next(one["content"] for one in found["config"]["secrets"] if one["path"] == path)
+    return next(_templates.content(one, {}) for one in found["config"]["secrets"] if one["path"] == path)
 
 
 def test_passwords_for_versions_before_and_after_1_69(service):
