@@ -34,6 +34,7 @@ import yaml
 from ...filter.bcrypt_hash import bcrypt
 from ...module_utils._text import duration_seconds, is_duration, version_tuple
 from . import mirror
+from ._options import default_of, secret_problems, typed
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 MARKER = "Managed by redisops.monitoring"
@@ -141,7 +142,7 @@ def read(
         if value is not None:
             value = typed(value, option, name, wrong, nested=name not in own_checks)
         if value is None or wrong:
-            value = _default(option)
+            value = default_of(option)
         settings[name] = value
         if wrong:
             faults[name] = wrong
@@ -154,7 +155,7 @@ def value_of(name: str, option: dict[str, Any], variables: Mapping[str, Any]) ->
     wrong: list[str] = []
     if value is not None:
         value = typed(value, option, name, wrong)
-    return _default(option) if value is None or wrong else value
+    return default_of(option) if value is None or wrong else value
 
 
 def judge(role: str, variables: Mapping[str, Any], host: Host) -> tuple[dict[str, Any], list[str]]:
@@ -167,34 +168,6 @@ def judge(role: str, variables: Mapping[str, Any], host: Host) -> tuple[dict[str
         if not any(re.search(rf"\b{name}\b", line) for name in faults):
             found.append(line)
     return settings, list(dict.fromkeys(found))
-
-
-def secret_problems(value: Any, option: Mapping[str, Any], name: str) -> list[str]:
-    """Secrets with white space around them: services trim files that hold them, and people do not type it.
-
-    Contents of credential files and PEM keys have line breaks.
-    """
-    if name.endswith(("_credentials", "_private_key")):
-        return []
-    if option.get("no_log") and isinstance(value, dict):
-        option = {"options": {key: {"no_log": True} for key in value}}
-    if option.get("options"):
-        entries = enumerate(value) if isinstance(value, list) else [(None, value)]
-        return [
-            line
-            for index, entry in entries
-            if isinstance(entry, dict)
-            for key, one in option["options"].items()
-            for line in secret_problems(
-                entry.get(key), one, f"{name}.{key}" if index is None else f"{name}[{index}].{key}"
-            )
-        ]
-    if option.get("no_log") and isinstance(value, str) and (value != value.strip() or "\n" in value or "\r" in value):
-        return [
-            f"{name} has white space at an end or a line break in it, as what `echo` prints or a file read without"
-            " rstrip has: write it without, for a vault with `printf %s SECRET | ansible-vault encrypt_string`"
-        ]
-    return []
 
 
 def selected(parts: list[str], groups: Mapping[str, list[str]], run: set[str], skip: set[str]) -> dict[str, list[str]]:
@@ -210,100 +183,6 @@ def selected(parts: list[str], groups: Mapping[str, list[str]], run: set[str], s
                     found.setdefault(host, [])
                     found[host] += [role] if role not in found[host] else []
     return found
-
-
-def _default(option: dict[str, Any]) -> Any:
-    default = option.get("default")
-    if "default" in option and default is None:  # the role's file works it out
-        return None
-    if default is None or (isinstance(default, str) and "{{" in default):
-        return {"str": "", "path": "", "list": [], "dict": {}}.get(option["type"])
-    return default
-
-
-def typed(
-    value: Any, option: dict[str, Any], name: str, wrong: list[str], nested: bool = True, hide: bool = False
-) -> Any:
-    """The value with the type of its argument spec. What does not fit goes to `wrong` and stays as it is."""
-    kind = option.get("type", "str")
-    hide = hide or bool(option.get("no_log"))
-    found = _converted(value, kind)
-    if found is None:
-        shown = "" if hide else f" {value},"
-        wrong.append(f"{name} is{shown} not {_KINDS[kind]}")
-        return value
-    if "choices" in option and kind != "list" and found not in option["choices"]:
-        wrong.append(f"{name} is {found}: choose one of {', '.join(map(str, option['choices']))}")
-    if not nested:
-        return found
-    if kind == "list":
-        element = {**option, "type": option.get("elements", "raw"), "no_log": hide}
-        element.pop("default", None)
-        return [typed(one, element, f"{name}[{index}]", wrong, hide=hide) for index, one in enumerate(found)]
-    if kind == "dict" and option.get("options"):
-        return _typed_keys(found, option["options"], name, wrong, hide)
-    return found
-
-
-def _typed_keys(
-    found: dict[str, Any], options: dict[str, dict[str, Any]], name: str, wrong: list[str], hide: bool
-) -> dict[str, Any]:
-    wrong += [f"{name} has no key {key}: it takes {', '.join(options)}" for key in found if key not in options]
-    wrong += [
-        f"{name}.{key} is not set"
-        for key, option in options.items()
-        if option.get("required") and found.get(key) is None
-    ]
-    return {
-        key: typed(one, options[key], f"{name}.{key}", wrong, hide=hide) if key in options and one is not None else one
-        for key, one in found.items()
-    }
-
-
-_KINDS = {
-    "str": "a text",
-    "path": "a path",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "list": "a list",
-    "dict": "a mapping",
-}
-_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-
-
-def _converted(value: Any, kind: str) -> Any:
-    """None for what cannot be converted."""
-    if kind in ("str", "path"):
-        return None if isinstance(value, (list, dict)) else str(value)
-    if kind == "bool":
-        return _BOOLEANS.get(str(value).lower())
-    if kind in ("int", "float"):
-        return _number(value, whole=kind == "int")
-    if kind == "list":
-        return value if isinstance(value, list) else None
-    if kind == "dict":
-        if isinstance(value, str) and value.startswith("{"):  # -e name='{"a": 1}'
-            try:
-                return json.loads(value)
-            except ValueError:
-                return None
-        return value if isinstance(value, dict) else None
-    return value
-
-
-def _number(value: Any, whole: bool) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    if isinstance(value, int) or re.fullmatch(r"\s*[-+]?[0-9]+\s*", str(value)):
-        return int(value)
-    if whole:
-        return int(number) if number.is_integer() else None
-    return number
 
 
 # ------------------------------------------------------------------------------------------------ checks of many roles

@@ -8,7 +8,7 @@ import types
 
 import pytest
 import yaml
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, _options
 
 OPTIONS = {
     "demo_name": {"type": "str", "default": "a"},
@@ -228,16 +228,16 @@ SECRETS = [
 @pytest.mark.parametrize(("role", "name", "option"), SECRETS, ids=[name for dummy, name, dummy in SECRETS])
 def test_a_secret_with_white_space_around_it_is_refused_in_every_role(role, name, option, text):
     value = {"admin": text} if option["type"] == "dict" else text
-    [line] = _core.secret_problems(value, option, name)
+    [line] = _options.secret_problems(value, option, name)
     assert line.startswith(f"{name}{'.admin' if option['type'] == 'dict' else ''} has white space")
     assert "horse" not in line
-    assert _core.secret_problems({"admin": "good"} if option["type"] == "dict" else "good", option, name) == []
+    assert _options.secret_problems({"admin": "good"} if option["type"] == "dict" else "good", option, name) == []
 
 
 def test_secrets_inside_of_a_list_are_looked_at():
     option = _core.options_of("alertmanager")["alertmanager_receivers"]
     receivers = [{"name": "chat", "slack": {"api_url": "https://hooks.example/a\n"}}]
-    [line] = _core.secret_problems(receivers, option, "alertmanager_receivers")
+    [line] = _options.secret_problems(receivers, option, "alertmanager_receivers")
     assert line.startswith("alertmanager_receivers[0].slack.api_url has white space")
 
 
