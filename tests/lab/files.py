@@ -29,7 +29,7 @@ SECRETS = (
 
 TEMPLATES = Path(__file__).parent / "inventory"
 # How Prometheus finds the rest of the stack: what users copy, word for word.
-EXAMPLE = ROOT / "inventories/aws_ec2/group_vars/monitoring/stack.yml"
+EXAMPLE = ROOT / "inventories/full/group_vars/monitoring/stack.yml"
 
 SSH_CONFIG = """\
 Host *

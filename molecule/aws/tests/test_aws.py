@@ -20,7 +20,7 @@ DIRECTORY = ROOT / "build/aws"
 ACCOUNT = json.loads((DIRECTORY / "account.json").read_text())
 VARIABLES = json.loads((DIRECTORY / "variables.json").read_text())
 ANSWERS = VARIABLES["security_groups_checkip_url"].rpartition("/")[0]
-EXAMPLE = (ROOT / "inventories/aws_ec2/group_vars/all/main.yml", DIRECTORY / "variables.json")
+EXAMPLE = (ROOT / "inventories/full/group_vars/all/main.yml", DIRECTORY / "variables.json")
 ec2 = boto3.client("ec2", **ACCOUNT)
 iam = boto3.client("iam", **ACCOUNT)
 

@@ -129,7 +129,14 @@ class Stack:
 
     def settings(self) -> dict[str, Callable[[], Any]]:
         """What is derived for this host, each with the function that makes it."""
-        found: dict[str, Callable[[], Any]] = {}
+        tests = {"redis_exporter": "exporter"}
+        found: dict[str, Callable[[], Any]] = {
+            "verify_required": lambda: [
+                tests.get(service, service)
+                for service in self.services
+                if service in ("redis_exporter", "prometheus", "grafana", "alertmanager")
+            ]
+        }
         if "monitoring" in self.host.group_names:
             for part in (self.prometheus, self.alertmanager, self.blackbox_exporter, self.grafana):
                 found.update(part())
@@ -185,10 +192,19 @@ class Stack:
         users = ["admin", "prometheus", *(["grafana"] if self.on("grafana") else [])]
         return {
             "alertmanager_listen_address": lambda: "",
+            "alertmanager_levels": self.levels,
             "alertmanager_web_users": lambda: {name: self.password(f"alertmanager/{name}") for name in users},
             **self.certificate("alertmanager_web_tls"),
             **cluster,
         }
+
+    def levels(self) -> dict[str, list[str]]:
+        """Receivers with a paging service are woken, the others read along. With one kind alone, it does both."""
+        s = self.of("alertmanager")
+        known = [one for one in s["alertmanager_receivers"] if one["name"] != s["alertmanager_watchdog_receiver"]]
+        paged = [one["name"] for one in known if one.get("pagerduty")]
+        others = [one["name"] for one in known if not one.get("pagerduty")]
+        return {"L1": others or paged, "L2": paged or others} if known else {}
 
     def blackbox_exporter(self) -> dict[str, Callable[[], Any]]:
         if not self.issued:

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prints logins for people; the module of the same name documents it."""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core, _credentials
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        self.validate_argument_spec({})
+        lines = []
+        for role in _credentials.ROLES:
+            variables, host = _ansible.context([role], task_vars, self._templar, self._loader)
+            settings, faults = _core.read(role, variables)
+            if faults:
+                return dict(result, failed=True, msg="; ".join(line for wrong in faults.values() for line in wrong))
+            lines += _credentials.lines(role, settings, host)
+        # On the screen alone: results and log files would keep them.
+        for line in ["", "%s:" % host.name, *lines, ""]:
+            display.display(line, screen_only=True)
+        result.update(changed=False, shown=len(lines))
+        return result
