@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
         self.validate_argument_spec({})
         lines = []
         for role in _credentials.ROLES:
-            variables, host = _ansible.context([role], task_vars, self._templar, self._loader)
+            variables, host = _ansible.context([role], task_vars, self._templar)
             settings, faults = _core.read(role, variables)
             if faults:
                 return dict(result, failed=True, msg="; ".join(line for wrong in faults.values() for line in wrong))
