@@ -11,7 +11,7 @@ import os
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _incident_archive
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._incident.archive import Archive
 
 
 class ActionModule(ActionBase):
@@ -24,14 +24,20 @@ class ActionModule(ActionBase):
             {
                 "directory": {"type": "str", "required": True},
                 "cluster": {"type": "str", "default": "redis"},
-                "hosts": {"type": "dict", "required": True},
+                "evidence": {"type": "str", "default": ""},
+                "hosts": {"type": "dict", "default": {}},
                 "files": {"type": "list", "elements": "str", "default": []},
                 "dashboard_url": {"type": "str", "default": ""},
             }
         )
+        hosts = options["hosts"]
+        if options["evidence"]:
+            groups, hostvars = task_vars["groups"], task_vars["hostvars"]
+            names = [*groups.get("redis", []), *groups.get("monitoring", [])]
+            hosts = {name: registered(hostvars[name], options["evidence"]) for name in names}
         # A plain copy: what came from hosts is data, whatever it looks like.
-        hosts = json.loads(json.dumps(options["hosts"], default=to_text))
-        archive = _incident_archive.Archive(options["cluster"], hosts, options["files"], options["dashboard_url"])
+        hosts = json.loads(json.dumps(hosts, default=to_text))
+        archive = Archive(options["cluster"], hosts, options["files"], options["dashboard_url"])
         directory = os.path.abspath(os.path.expanduser(options["directory"]))
         result.update(changed=False, problems=archive.problems)
         if self._task.check_mode:
@@ -43,3 +49,10 @@ class ActionModule(ActionBase):
                 "%s: the archive cannot be written (%s); set incident_report_dir" % (directory, err.strerror)
             ) from err
         return dict(result, path=path, size=size)
+
+
+def registered(variables, name):
+    """What a host registered under this name; without files, only why."""
+    found = variables.get(name) or {"msg": "not collected: outside the limit"}
+    keys = ("files", "problems", "window") if "files" in found else ("msg",)
+    return {key: found[key] for key in keys if key in found}

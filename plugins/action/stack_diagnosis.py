@@ -13,9 +13,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _doctor_report
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import report as reports
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.page import page
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import BadStack
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import doctor
 
 display = Display()
 
@@ -28,44 +30,48 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         dummy, options = self.validate_argument_spec(
             {
-                "stack": {"type": "dict", "required": True},
+                "stack": {"type": "dict", "default": {}},
+                "evidence": {"type": "str", "default": ""},
+                "security_groups": {"type": "dict", "default": {}},
                 "report_dir": {"type": "str", "default": ""},
             }
         )
+        stack = options["stack"]
+        if options["evidence"]:
+            stack = {**doctor.stack(task_vars, options["evidence"]), **stack}
+        if options["security_groups"]:
+            stack["security_groups"] = doctor.security_groups(options["security_groups"])
         # A plain copy: what came from hosts is data, whatever it looks like.
-        stack = json.loads(json.dumps(options["stack"], default=to_text))
+        stack = json.loads(json.dumps(stack, default=to_text))
         stack.setdefault("time", time.time())
         stack.setdefault("directory", os.getcwd())
         try:
             findings = diagnose(stack)
         except BadStack as err:
             raise AnsibleActionFail(str(err)) from err
-        report = _doctor_report.report(stack, findings)
-        display.display(_doctor_report.table(report))
+        report = reports.report(stack, findings)
+        display.display(reports.table(report))
         files = self.write(options["report_dir"], stack, report) if options["report_dir"] else {}
         for kind, path in files.items():
             display.display("%s: %s" % (kind, path))
         healthy = not any(one["severity"] == "error" for one in findings)
-        result.update(
-            changed=False, findings=findings, files=files, healthy=healthy, msg=_doctor_report.summary(findings)
-        )
+        result.update(changed=False, findings=findings, files=files, healthy=healthy, msg=reports.summary(findings))
         return result
 
     @staticmethod
     def write(directory, stack, report):
         directory = os.path.abspath(os.path.expanduser(directory))
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(report["time"]))
-        files = {}
+        texts = {
+            "json": json.dumps(dict(report, evidence=stack), indent=1, sort_keys=True) + "\n",
+            "html": page(report),
+        }
+        files = {kind: os.path.join(directory, "doctor-%s.%s" % (stamp, kind)) for kind in texts}
         try:
             os.makedirs(directory, mode=0o750, exist_ok=True)
-            for kind, text in (
-                ("json", json.dumps(dict(report, evidence=stack), indent=1, sort_keys=True) + "\n"),
-                ("html", _doctor_report.page(report)),
-            ):
-                path = os.path.join(directory, "doctor-%s.%s" % (stamp, kind))
+            for kind, path in files.items():
                 with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w", encoding="utf-8") as handle:
-                    handle.write(text)
-                files[kind] = path
+                    handle.write(texts[kind])
         except OSError as err:
             raise AnsibleActionFail(
                 "%s: the report cannot be written (%s); set doctor_report_dir" % (directory, err.strerror)

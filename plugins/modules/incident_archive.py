@@ -10,33 +10,23 @@ module: incident_archive
 short_description: One archive of the evidence of an incident
 version_added: 1.0.0
 description:
-  - Takes what M(redisops.monitoring.incident_evidence) returned on every host, draws the ranges of metrics as pictures
+  - Takes what M(redisops.monitoring.incident_evidence) returned on every host, draws the ranges of metrics as charts
     that need neither network nor scripts, and writes everything with an C(index.html) into one C(tar.gz) on the
     controller that only its owner can read.
 author: redisops.monitoring contributors (@redisops)
+extends_documentation_fragment:
+  - redisops.monitoring._attributes.read_only
+  - redisops.monitoring._attributes.action
 attributes:
-  action:
-    support: full
-    description: It runs on the controller.
-  async:
-    support: none
-    description: It is quick.
   bypass_host_loop:
-    support: none
-    description: Use it in a play of one host.
+    details: Use it in a play of one host.
   check_mode:
-    support: full
-    description: Writes nothing.
-  diff_mode:
-    support: none
-    description: Changes nothing that was there.
+    details: Writes nothing.
   idempotent:
     support: none
-    description: Every run writes a new archive.
+    details: Every run writes a new archive.
   platform:
-    support: full
-    platforms: posix
-    description: Controllers of Ansible.
+    details: Controllers of Ansible.
 options:
   directory:
     description: Directory on the controller for the archive. It is made where it is not there.
@@ -46,10 +36,17 @@ options:
     description: Name of the cluster, for the name of the archive.
     type: str
     default: redis
+  evidence:
+    description:
+      - Name of the variable in which every host of the groups C(redis) and C(monitoring) registered what
+        M(redisops.monitoring.incident_evidence) returned. Either this or O(hosts) is required.
+    type: str
+    default: ""
+    version_added: 1.1.0
   hosts:
     description: What was registered on every host, by its name.
     type: dict
-    required: true
+    default: {}
   files:
     description: Further files on the controller, such as those of a diagnosis.
     type: list
@@ -64,11 +61,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Archive
+- name: Write the archive
   redisops.monitoring.incident_archive:
     directory: reports
     cluster: redis-prod
-    hosts: {redis-node-1a: "{{ evidence }}"}
+    evidence: evidence
+  run_once: true
 """
 
 RETURN = r"""
@@ -81,7 +79,7 @@ size:
   type: int
   returned: success
 problems:
-  description: What could not be had, one line each.
+  description: What could not be collected, one line each.
   type: list
   elements: str
   returned: success

@@ -17,8 +17,12 @@ description:
   - Of slow commands it returns the name and the duration. Their arguments, names of keys and values never leave Redis.
   - M(redisops.monitoring.incident_archive) makes one archive of it.
 author: redisops.monitoring contributors (@redisops)
-extends_documentation_fragment: redisops.monitoring._attributes.read_only
+extends_documentation_fragment:
+  - redisops.monitoring._attributes.read_only
+  - redisops.monitoring._attributes.action
 attributes:
+  action:
+    details: On the controller it reads the settings of the roles; the evidence comes from the host.
   platform:
     details: Any host with Python and systemd.
 options:
@@ -125,6 +129,13 @@ options:
     description: How to ask Alertmanager. Leave it out on a host without it.
     type: dict
     suboptions: *service
+  from_settings:
+    description:
+      - Take O(units), O(secrets), O(redis), O(prometheus) and O(alertmanager) from the settings of the roles on the
+        host, by its groups C(redis) and C(monitoring), where they are not given.
+    type: bool
+    default: false
+    version_added: 1.1.0
 seealso:
   - module: redisops.monitoring.incident_archive
 """

@@ -7,45 +7,48 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: stack_diagnosis
-short_description: Say what is wrong between Redis and the person who looks, and how to mend it
+short_description: Find what is wrong between Redis and the person who looks, and how to fix it
 version_added: 1.0.0
 description:
-  - Takes what M(redisops.monitoring.stack_evidence) saw on every host and names causes, worst first, each with its
-    evidence, the exact command or variable that mends it, and what else it explains.
+  - Takes the evidence of M(redisops.monitoring.stack_evidence) of every host and names causes, worst first, each with
+    its evidence, the exact command or variable that fixes it, and what else it explains.
   - Prints a table, and writes the same as JSON and as one HTML page that needs no network.
-  - It never fails because of what it finds; ask RV(healthy).
+  - What it finds never fails the task; see RV(healthy).
 author: redisops.monitoring contributors (@redisops)
+extends_documentation_fragment:
+  - redisops.monitoring._attributes.read_only
+  - redisops.monitoring._attributes.action
 attributes:
-  action:
-    support: full
-    description: It runs on the controller.
-  async:
-    support: none
-    description: It is quick.
   bypass_host_loop:
-    support: none
-    description: Use C(run_once).
+    details: Use C(run_once).
   check_mode:
-    support: full
-    description: Changes nothing but the report in any mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: The same evidence gives the same findings.
+    details: Changes nothing but the report in any mode.
   platform:
-    support: full
-    platforms: posix
-    description: Controllers of Ansible.
+    details: Controllers of Ansible.
 options:
+  evidence:
+    description:
+      - Name of the variable in which every host of the groups C(redis) and C(monitoring) registered what
+        M(redisops.monitoring.stack_evidence) returned with O(redisops.monitoring.stack_evidence#module:from_settings).
+      - Hosts, groups and inventory of O(stack) are made of it.
+    type: str
+    default: ""
+    version_added: 1.1.0
+  security_groups:
+    description: What M(amazon.aws.ec2_security_group_info) returned of the security groups of the hosts.
+    type: dict
+    default: {}
+    version_added: 1.1.0
   stack:
     description:
-      - The hosts with their groups, address, what the inventory wants of them, and their evidence; the rules of the
-        security groups; and the inventory that was used.
-      - The role doctor puts it together; C(docs/doctor.md) describes it.
+      - The stack, or what O(evidence) does not know of it.
+      - RV(ignore:hosts) has by name C(groups), a list with C(redis) or C(monitoring), C(address), C(evidence), and
+        what RV(redisops.monitoring.stack_evidence#module:settings) has.
+      - RV(ignore:groups) has the hosts of the groups C(redis) and C(monitoring), RV(ignore:expected) the services that
+        have to be on every monitoring host, RV(ignore:admin_cidrs) the networks of administrators,
+        RV(ignore:cluster) the name of the cluster, and RV(ignore:inventory) the inventories of the run, for commands.
     type: dict
-    required: true
+    default: {}
   report_dir:
     description: Directory on the controller for the report. Empty for none.
     type: str
@@ -55,22 +58,21 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What is wrong
+- name: Collect the evidence
+  redisops.monitoring.stack_evidence:
+    from_settings: true
+  register: evidence
+
+- name: Diagnose
   redisops.monitoring.stack_diagnosis:
-    stack:
-      groups: {redis: [redis-node-1a], monitoring: [prometheus-grafana]}
-      hosts:
-        redis-node-1a:
-          groups: [redis]
-          address: 10.0.1.102
-          evidence: "{{ hostvars['redis-node-1a'].evidence.evidence }}"
+    evidence: evidence
     report_dir: reports
   run_once: true
 """
 
 RETURN = r"""
 findings:
-  description: What is wrong, worst first and causes before consequences.
+  description: What is wrong, worst first, and in the order from Redis to the dashboard.
   type: list
   elements: dict
   returned: always
@@ -101,18 +103,20 @@ findings:
       type: str
       sample: "the exporter asks Redis without TLS: redis:// instead of rediss://"
     evidence:
-      description: What was seen.
+      description: What shows it.
       type: list
       elements: str
       sample: ["the running exporter uses --redis.addr=redis://127.0.0.1:6379"]
     cure:
-      description: Steps in order. A command C(run) with the host C(on) which it runs, or what a person has to C(do).
+      description:
+        - Steps of the fix in order. Each is a command to C(run) with the host C(on) which it runs, or what a person has
+          to C(do).
       type: list
       elements: dict
       sample:
         - {"on": "controller", "run": "ansible-playbook redisops.monitoring.exporters --limit redis-node-1a"}
     consequences:
-      description: What else was seen that this explains.
+      description: What it explains further down.
       type: list
       elements: str
       sample: ["redis_up is 0 on redis-node-1a"]
@@ -121,7 +125,7 @@ healthy:
   type: bool
   returned: always
 files:
-  description: Where the report lies.
+  description: Paths of the report.
   type: dict
   returned: with O(report_dir)
   sample: {"html": "/home/me/reports/doctor-20261124T031500Z.html"}

@@ -21,8 +21,11 @@ description:
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
   - redisops.monitoring._attributes.read_only
+  - redisops.monitoring._attributes.action
   - redisops.monitoring.redis_exporter.suboptions
 attributes:
+  action:
+    details: On the controller it reads the settings of the roles; the probes run on the host.
   platform:
     details: Linux with systemd, Python 3.8 or newer. Without root it finds less.
 options:
@@ -110,11 +113,24 @@ options:
     description: Seconds after which a probe is given up.
     type: int
     default: 20
+  from_settings:
+    description:
+      - Take the options that are not given from the settings of the roles on the host, by its groups C(redis) and
+        C(monitoring), and return RV(settings) and RV(faults) for M(redisops.monitoring.stack_diagnosis).
+      - The roles need not run in the play, their defaults are known.
+    type: bool
+    default: false
+    version_added: 1.1.0
 seealso:
   - module: redisops.monitoring.stack_diagnosis
 """
 
 EXAMPLES = r"""
+- name: Evidence of a host, by the settings of the roles
+  redisops.monitoring.stack_evidence:
+    from_settings: true
+  register: evidence
+
 - name: Evidence of a Redis node
   redisops.monitoring.stack_evidence:
     redis_exporter:
@@ -128,6 +144,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+settings:
+  description: What the inventory says of the host, without secrets. A host that cannot be reached has it as well.
+  type: dict
+  returned: with O(from_settings)
+faults:
+  description: Settings that cannot be used, one line each. Their defaults were taken instead.
+  type: list
+  elements: str
+  returned: with O(from_settings)
 evidence:
   description: Results by probe. A probe without result has RV(ignore:problem) in its place.
   type: dict

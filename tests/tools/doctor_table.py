@@ -1,7 +1,7 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Turns a run of the scenario doctor into fixtures of the unit tests and into the table of docs/doctor.md.
+"""Turns a run of the scenario doctor into fixtures of the unit tests and into docs/doctor-faults.md.
 
 molecule test --scenario-name doctor && python tests/tools/doctor_table.py
 """
@@ -17,20 +17,30 @@ sys.path[:0] = [str(ROOT / "build/collections"), str(ROOT / "molecule/doctor/tes
 
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
 from doctor_faults import FAULTS
-from patches import applied, is_noise
+from recording import applied
 
 RESULTS = ROOT / "build/doctor/faults.json"
 FIXTURES = ROOT / "tests/unit/fixtures/doctor"
-PAGE = ROOT / "docs/doctor.md"
-START, END = "<!-- faults: written by tests/tools/doctor_table.py -->\n", "<!-- end of faults -->\n"
+PAGE = ROOT / "docs/doctor-faults.md"
+HEADER = """# Faults that doctor is tested with
+
+Each fault is put into the lab, one at a time. Doctor has to name it first. Then its fix is followed to the letter,
+after which doctor has to find nothing and `verify` has to pass (Molecule scenario `doctor`). The table is made from the
+evidence of such a run by `tests/tools/doctor_table.py`; the unit tests diagnose the same evidence again.
+
+In the lab, AWS is moto, and certificates are issued by the lab's own CA. *Not run* are faults that containers cannot
+have: there the evidence of a healthy lab is edited. The seven issues of the old runbook are among the faults, with
+their true causes. How doctor works: [doctor.md](doctor.md).
+
+"""
 # What a reader's own paths would be.
 PLACES = ((str(ROOT / "build/lab/doctor/inventory"), "/home/me/my-inventory"), (str(ROOT), "/home/me"))
 
 
-def steps(cure):
-    """A cure in one cell."""
+def steps(fix):
+    """A fix in one cell."""
     words = []
-    for step in cure:
+    for step in fix:
         if "run" not in step:
             words.append(step["do"])
         elif step["on"] == "controller":
@@ -50,8 +60,8 @@ def findings_of(fixtures, fault):
 
 
 def table(fixtures):
-    """Rows in the order of the faults; what a finding says is made from the evidence, not remembered."""
-    rows = ["| fault | first finding | cure that doctor prints | doctor took |", "|---|---|---|---|"]
+    """Rows in the order of the faults; what a finding says is made from the evidence."""
+    rows = ["| fault | first finding | fix that doctor prints | doctor took |", "|---|---|---|---|"]
     for fault in FAULTS:
         first = findings_of(fixtures, fault)[0]
         taken = fixtures["faults"].get(fault.name, {}).get("seconds")
@@ -62,22 +72,26 @@ def table(fixtures):
     return "\n".join(rows) + "\n"
 
 
-def noisy(path):
-    return any(is_noise(part, tuple(path[:number])) for number, part in enumerate(path))
-
-
 def by_line(faults):
-    """One change a line, without those that any two looks differ by."""
+    """One change a line."""
     parts = []
     for name, one in faults.items():
-        patch = [change for change in one["patch"] if not noisy(change[0])]
-        lines = ",\n".join("  " + json.dumps(change, sort_keys=True) for change in patch)
+        lines = ",\n".join("  " + json.dumps(change, sort_keys=True) for change in one["patch"])
         parts.append(f'{json.dumps(name)}: {{"seconds": {json.dumps(one["seconds"])}, "patch": [\n{lines}\n]}}')
     return "{" + ",\n".join(parts) + "}"
 
 
 def load():
     return {name: json.loads((FIXTURES / f"{name}.json").read_text()) for name in ("healthy", "faults")}
+
+
+def write(healthy, faults):
+    FIXTURES.mkdir(parents=True, exist_ok=True)
+    for name, content in (("healthy", json.dumps(healthy, indent=1, sort_keys=True)), ("faults", by_line(faults))):
+        text = content
+        for place, instead in PLACES:
+            text = text.replace(place, instead)
+        (FIXTURES / f"{name}.json").write_text(text + "\n")
 
 
 def main():
@@ -89,14 +103,8 @@ def main():
     healthy = results.pop("healthy")["stack"]
     names = {fault.name for fault in FAULTS}
     faults = {name: {key: one[key] for key in ("seconds", "patch")} for name, one in results.items() if name in names}
-    FIXTURES.mkdir(parents=True, exist_ok=True)
-    for name, content in (("healthy", json.dumps(healthy, indent=1, sort_keys=True)), ("faults", by_line(faults))):
-        text = content
-        for place, instead in PLACES:
-            text = text.replace(place, instead)
-        (FIXTURES / f"{name}.json").write_text(text + "\n")
-    before, _start, rest = PAGE.read_text().partition(START)
-    PAGE.write_text(before + START + table(load()) + END + rest.partition(END)[2])
+    write(healthy, faults)
+    PAGE.write_text(HEADER + table(load()))
     print(f"{len(faults)} faults: {PAGE.relative_to(ROOT)}")
     return 0
 

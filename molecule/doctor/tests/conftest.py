@@ -146,7 +146,7 @@ class Lab(lab_client.Lab):
         return done.returncode, json.loads(files[-1].read_text()), done.stdout + done.stderr, taken
 
     def restore(self):
-        """What a fault that was not mended leaves behind must not be the next one's."""
+        """What a fault that was not fixed leaves behind must not be the next one's."""
         self.undo_variables()
         for host in self.about["hosts"]:
             files = (self.directory / "hosts" / f"{host}.tar").read_bytes()
@@ -169,7 +169,7 @@ class Lab(lab_client.Lab):
         self.command(f"ansible-playbook redisops.monitoring.silence -i {self.inventory_path} {end}")
 
     def follow(self, step):
-        """One step of a cure, literally."""
+        """One step of a fix, literally."""
         if "run" in step and step["on"] == "controller":
             done = self.command(step["run"])
             assert done.returncode == 0, f"{step['run']}: {done.stdout[-3000:]}"

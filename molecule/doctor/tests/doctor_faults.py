@@ -1,7 +1,7 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is broken on purpose, and what doctor has to say first. docs/doctor.md is made from this table."""
+"""What is broken on purpose, and what doctor has to say first. docs/doctor-faults.md is made from this table."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Fault(t.NamedTuple):
     finding: str  # the id that doctor has to print first
     inject: t.Callable  # called with the lab
     also: tuple = ()  # further errors that have to follow
-    after: t.Callable | None = None  # what the lab needs after the cure, for the next fault
-    cure_needs: t.Callable | None = None  # what the lab took away that the cure may expect
+    after: t.Callable | None = None  # what the lab needs after the fix, for the next fault
+    fix_needs: t.Callable | None = None  # what the lab took away that the fix may expect
     wait: float = 0.0  # seconds until the fault shows
     stand_in: str = ""  # what is not real about it
     severity: str = "error"
@@ -475,7 +475,7 @@ FAULTS = (
         "The exporter's unit is masked",
         "exporter_masked",
         run("mv %s /root/" % EXPORTER, "systemctl mask --now redis_exporter"),
-        cure_needs=run("rm -f %s; mv /root/redis_exporter.service %s" % (EXPORTER, EXPORTER)),
+        fix_needs=run("rm -f %s; mv /root/redis_exporter.service %s" % (EXPORTER, EXPORTER)),
     ),
     Fault(
         "The exporter's program is not there",
@@ -597,7 +597,9 @@ FAULTS = (
         run("systemctl kill --signal=STOP alertmanager", host=MONITORING),
     ),
     Fault(
-        "The prober is stopped", "blackbox_exporter_stopped", run("systemctl stop blackbox_exporter", host=MONITORING)
+        "blackbox_exporter is stopped",
+        "blackbox_exporter_stopped",
+        run("systemctl stop blackbox_exporter", host=MONITORING),
     ),
     # --- Grafana
     Fault("Grafana is stopped", "grafana_stopped", run("systemctl stop grafana-server", host=MONITORING)),
@@ -997,6 +999,6 @@ FAULTS = (
         "A node cannot be reached over SSH",
         "host_unreachable",
         evidence(gone),
-        stand_in="edited evidence: its cure starts an EC2 instance",
+        stand_in="edited evidence: its fix starts an EC2 instance",
     ),
 )

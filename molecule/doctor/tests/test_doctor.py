@@ -1,7 +1,7 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each fault is put into the lab, doctor's first finding has to be its cause, and the cure it prints has to be one."""
+"""Each fault is put into the lab, doctor's first finding has to be its cause, and the fix it prints has to work."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import os
 import re
 import time
 
-import patches
 import pytest
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
 from conftest import REPORTS
 from doctor_faults import FAULTS
+from recording import difference, slim
 
-VERIFY = os.environ.get("DOCTOR_VERIFY", "1") != "0"  # after each cure; it takes longer than everything else
+VERIFY = os.environ.get("DOCTOR_VERIFY", "1") != "0"  # after each fix; it takes longer than everything else
 RESULTS = REPORTS / "faults.json"
 HEALTHY_WITHIN = 100  # seconds: a scrape that failed is repeated every 30 s, a probe as well
 
@@ -35,7 +35,7 @@ def recovered(lab, seconds):
         if all(one["severity"] == "info" for one in report["findings"]):
             assert rc == 0, output[-2000:]
             return report
-        assert time.monotonic() < deadline, "still ill: " + json.dumps(report["findings"], indent=1)
+        assert time.monotonic() < deadline, "still broken: " + json.dumps(report["findings"], indent=1)
         time.sleep(3)
 
 
@@ -50,7 +50,7 @@ def test_a_healthy_lab_has_no_findings_and_nothing_changes(lab, healthy):
     assert (rc, report["findings"]) == (0, [])
     assert "nothing is wrong" in output
     assert set(re.findall(r"changed=(\d+)", output)) == {"0"}
-    note("healthy", seconds=round(taken, 1), stack=healthy["evidence"])
+    note("healthy", seconds=round(taken, 1), stack=slim(healthy["evidence"]))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[one.name for one in FAULTS])
@@ -58,7 +58,7 @@ def test_fault(lab, healthy, fault):
     if getattr(fault.inject, "is_evidence", False):
         stack = copy.deepcopy(healthy["evidence"])
         fault.inject(stack)
-        said_first(fault, diagnose(stack), None, patches.difference(healthy["evidence"], stack))
+        said_first(fault, diagnose(stack), None, difference(slim(healthy["evidence"]), slim(stack)))
         return
     try:
         on_the_lab(lab, healthy, fault)
@@ -72,11 +72,11 @@ def on_the_lab(lab, healthy, fault):
     time.sleep(fault.wait)
     rc, report, output, taken = lab.doctor()
     findings = report["findings"]
-    errors = said_first(fault, findings, taken, patches.difference(healthy["evidence"], report["evidence"]))
+    errors = said_first(fault, findings, taken, difference(slim(healthy["evidence"]), slim(report["evidence"])))
     assert rc == (2 if errors else 0)
     assert not [name for name, secret in lab.secrets.items() if secret in output + json.dumps(report)], "a secret"
-    if fault.cure_needs:
-        fault.cure_needs(lab)
+    if fault.fix_needs:
+        fault.fix_needs(lab)
     for finding in findings[: 1 + len(fault.also)]:
         for step in finding["cure"]:
             lab.follow(step)

@@ -62,6 +62,7 @@ ARGUMENTS = {
     "exporters": {"type": "list", "elements": "dict", "default": [], "options": SERVICE},
     "peers": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 20},
+    "from_settings": {"type": "bool", "default": False},  # the action of the same name does it
 }
 
 

@@ -41,6 +41,7 @@ ARGUMENTS = {
     "prometheus": {"type": "dict", "options": SERVICE},
     "queries": {"type": "dict", "default": {}},
     "alertmanager": {"type": "dict", "options": SERVICE},
+    "from_settings": {"type": "bool", "default": False},  # the action of the same name does it
 }
 
 

@@ -28,7 +28,7 @@ EVERY_ALERT = ("RedisDown", "AnyOther")  # a silence of both is one of any alert
 REASONS = {
     "refused": "connection refused",
     "filtered": "no answer",
-    "unreachable": "no way there",
+    "unreachable": "no route",
     "name_unknown": "the name does not resolve",
 }
 
@@ -42,14 +42,14 @@ def reloaded(stack, monitor, service):
 # ----------------------------------------------------------------------------------------------------------- probes
 
 
-def prober(stack, monitor):
+def blackbox_exporter(stack, monitor):
     yield from services.judge(stack, monitor, "blackbox_exporter")
     if services.works(stack, monitor, "blackbox_exporter"):
         yield from reloaded(stack, monitor, "blackbox_exporter")
 
 
 def probes(stack, monitor):
-    """What the prober says of each Redis at this moment."""
+    """What the probe says of each Redis at this moment."""
     if not services.works(stack, monitor, "blackbox_exporter"):
         return
     for probe in stack.evidence(monitor, "prometheus").get("probes") or []:
@@ -64,7 +64,7 @@ def probes(stack, monitor):
 
 
 def probe_closed(stack, node, probe):
-    """The prober gets no connection, though Redis is well: a filter, or a missing rule, for its port."""
+    """The probe gets no connection, though Redis is well: a filter, or a missing rule, for its port."""
     refused = probe.get("now") in ("filtered", "unreachable", "refused")
     return refused and not stack.has_error(node) and stack.listening(node, port=probe.get("port"))
 
@@ -139,7 +139,7 @@ def receiver(stack, monitor, found, said):
     seen = ["a connection from %s to %s: %s" % (monitor, where, why)] + [line for line in said if host in line]
     steps = {
         "refused": "start what listens on %s there" % where,
-        "name_unknown": "mend the name servers of %s (/etc/resolv.conf): getent hosts %s finds nothing"
+        "name_unknown": "correct the name servers of %s (/etc/resolv.conf): getent hosts %s finds nothing"
         % (monitor, host),
     }
     step = steps.get(problem, "let %s to %s" % (monitor, where))

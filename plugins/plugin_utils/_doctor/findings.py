@@ -38,7 +38,7 @@ class Service(t.NamedTuple):
 SERVICES = {
     "prometheus": Service("prometheus", "prometheus.service", "prometheus", "Prometheus"),
     "alertmanager": Service("alertmanager", "alertmanager.service", "alertmanager", "Alertmanager"),
-    "blackbox_exporter": Service("probes", "blackbox_exporter.service", "blackbox_exporter", "the prober"),
+    "blackbox_exporter": Service("probes", "blackbox_exporter.service", "blackbox_exporter", "blackbox_exporter"),
     "grafana": Service("grafana", "grafana-server.service", "grafana", "Grafana"),
 }
 # What runs on every host beside them; it explains nothing about Redis.
@@ -153,7 +153,7 @@ ERRORS = {
     },
     "probes": {
         "probe_failing": (
-            "the TLS probe of %(node)s fails though Redis is well: the prober lacks the right CA, certificate, or way"
+            "the TLS probe of %(node)s fails though Redis is well: blackbox_exporter lacks the CA, certificate or route"
         ),
     },
     "alertmanager": {
@@ -190,7 +190,7 @@ WARNINGS = {
         "exporter_restart_due": "the exporter runs with older files than those on the host",
         "exporter_version": "redis_exporter %(found)s runs, and %(wanted)s is wanted",
         "exporter_unverified": (
-            "the exporter does not verify the certificate of Redis: whoever stands between takes its password"
+            "the exporter does not verify the certificate of Redis: whoever is between them can read its password"
         ),
         "exporter_password_shown": (
             "the exporter's password is on its command line, where every user of the host reads it"
@@ -213,7 +213,7 @@ WARNINGS = {
         ),
         "datasource_changed": "the datasource asks another Prometheus than the one wanted",
         "dashboard_edited": (
-            "panels of the dashboard %(title)s ask other questions than those that were installed: %(count)d are gone"
+            "panels of the dashboard %(title)s have other queries than those that were installed: %(count)d are gone"
         ),
     },
 }

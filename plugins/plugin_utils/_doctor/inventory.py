@@ -52,16 +52,17 @@ def wrong_hosts(stack):
 
 def settings(stack, name):
     host = stack.hosts[name]
-    message = settings_problem(host)
-    if message and not host.get("unreachable"):
+    faults = settings_faults(host)
+    if faults and not host.get("unreachable"):
         fix = by_hand("correct what this message names; ansible-inventory --host %s shows what is set" % name)
-        said = re.sub(r"^.*(?:failed|Error while [^:]*): ", "", " ".join(message.split()))
-        yield finding("settings_unreadable", name, [said], [fix])
+        yield finding("settings_unreadable", name, faults, [fix])
 
 
-def settings_problem(host):
-    problem = host.get("problem", "")
-    return host.get("untold") or (problem if NOT_RESOLVED in problem else "")
+def settings_faults(host):
+    """What is wrong with the settings of a host, one line each."""
+    problem = " ".join(host.get("problem", "").split())
+    resolved = [] if NOT_RESOLVED not in problem else [re.sub(r"^.*(?:failed|Error while [^:]*): ", "", problem)]
+    return host.get("faults") or resolved
 
 
 def reached(stack, name):
@@ -77,5 +78,5 @@ def reached(stack, name):
             command = "aws ec2 %s --region %s --instance-ids %s" % (action, host.get("region", ""), instance)
             fix = on("controller", command)
         yield finding("host_unreachable", name, seen, [fix])
-    elif host.get("problem") and not host.get("evidence") and not settings_problem(host):
+    elif host.get("problem") and not host.get("evidence") and not settings_faults(host):
         yield finding("not_examined", name, [host["problem"]], [ping(stack, name)])

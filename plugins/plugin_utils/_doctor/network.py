@@ -42,7 +42,7 @@ def exporters_reached(stack, monitor):
 
 def not_reached(stack, monitor, node, reach):
     text = "GET %s from %s: %s" % (reach["url"], monitor, reach.get("error"))
-    # An exporter that answers on its node is not what keeps packets away, however ill its Redis is.
+    # An exporter that answers on its node is not what keeps packets away, whatever is wrong with its Redis.
     answers = reach.get("cause") in NO_CONNECTION and stack.evidence(node, "exporter", "metrics").get("answered")
     hops = ("inventory", "host", "exporter") if answers else NODE_HOPS[: NODE_HOPS.index("network")]
 

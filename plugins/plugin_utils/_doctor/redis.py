@@ -56,7 +56,7 @@ def down(stack, name):
         yield finding("redis_stopped", name, [state], [on(name, "sudo systemctl start %s" % unit_name)])
         return
     seen = [state] + [line for line in log if LOG_TELLS.search(line)][-2:]
-    # systemd refuses a unit that it started five times in ten seconds, fixed or not, until told to forget that.
+    # systemd refuses a unit that it started five times in ten seconds, fixed or not, until that is reset.
     again = "sudo systemctl reset-failed %s && sudo systemctl restart %s" % (unit_name, unit_name)
     start = on(name, again)
     by_files = list(down_by_files(stack, name, unit, seen, start))
@@ -204,7 +204,7 @@ def certificate(stack, name, cause, text, restart):
         yield finding("redis_cert_not_yet_valid", name, seen, fix)
     elif cause == "name_mismatch":
         asked = urlsplit(stack.wanted(name, "redis_addr", "")).hostname or "127.0.0.1"
-        sans = sans_with(shown, asked, stack.address(name))  # its peers and the prober ask for the address
+        sans = sans_with(shown, asked, stack.address(name))  # its peers and the probe ask for the address
         yield finding("redis_cert_name", name, seen, [renew(name, stored, "server", sans), restart], name=asked)
     else:
         yield untrusted(stack, name, shown, stored, seen, restart)
@@ -223,7 +223,7 @@ def untrusted(stack, name, shown, stored, seen, restart):
 
 
 def next_start(stack, name):
-    """What the next start would stumble over, while Redis still runs."""
+    """What the next start would fail by, while Redis still runs."""
     if not runs(stack, name):
         return
     unit_name, unit = stack.redis_unit(name)
@@ -240,13 +240,13 @@ def keys_readable(stack, name):
     """chmod 644 *.pem, which the old runbook advised: it fixes nothing and gives the keys away."""
     if not runs(stack, name):
         return
-    told = set()
+    known = set()
     for found in files_of(stack, name).values():
         path, access = found.get("key_path"), found.get("key_way") or {}
         steps = access.get("steps") or []
         reached = steps and not access.get("missing") and access.get("stopped_at") is None
-        if reached and path not in told and all(int(one["mode"], 8) & (4 if one is steps[-1] else 1) for one in steps):
-            told.add(path)
+        if reached and path not in known and all(int(one["mode"], 8) & (4 if one is steps[-1] else 1) for one in steps):
+            known.add(path)
             seen = "%s is %s %s:%s" % (path, steps[-1]["mode"], steps[-1]["owner"], steps[-1]["group"])
             yield finding("key_readable", name, [seen], [on(name, "sudo chmod o-rwx %s" % path)], path=path)
 
@@ -307,6 +307,6 @@ def cluster(stack):
 
 
 def of_admin(stack, name):
-    """What an administrator of Redis was told."""
+    """What Redis answers to an administrator."""
     admin = stack.evidence(name, "redis", "admin") if runs(stack, name) else {}
     return admin if admin.get("ok") else {}

@@ -62,7 +62,7 @@ RULES = (
             prometheus.targets_scraped,
             scrapes.exporters,
             prometheus.alerting,
-            alerting.prober,
+            alerting.blackbox_exporter,
             alerting.probes,
             alerting.alertmanager,
             alerting.arriving,
@@ -79,7 +79,7 @@ RULES = (
 
 
 def diagnose(data):
-    """Findings, worst first, of what was collected; docs/doctor.md describes the shape of both."""
+    """Findings, worst first, of what was collected; module stack_diagnosis documents the shape of both."""
     stack = Stack(data)
     for subject, rules in RULES:
         for name in [None] if subject == "stack" else getattr(stack, subject):

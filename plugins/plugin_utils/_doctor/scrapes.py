@@ -30,7 +30,7 @@ OTHER_JOBS = {
     "node": ("host", "node_exporter"),
     "monitoring-endpoints": ("probes", "prometheus", "alertmanager", "grafana"),
 }
-PROBED = ("redis-tls", "monitoring-endpoints")  # jobs whose scrapes are the prober's answers
+PROBED = ("redis-tls", "monitoring-endpoints")  # jobs whose scrapes are answers of blackbox_exporter
 OWN = ("targets_stale", "target_address", "scrape_scheme", "scrape_login_refused", "scrape_ca_wrong")
 
 

@@ -36,7 +36,7 @@ def allowed(stack, host, port, source, source_groups=()):
 
 
 def rule_missing(stack, node, monitor, port=None):
-    """Only where the API told the rules of both."""
+    """Only where the rules of both are known."""
     source, port = stack.hosts[monitor], port or stack.wanted(node, "port", 9121)
     if not groups_of(stack, node) or not source.get("security_groups"):
         return False

@@ -122,6 +122,20 @@ def _host(variables, raw, task_vars):
     )
 
 
+def settings_of(roles, task_vars, templar):
+    """The settings of several roles for whom looks at what is there, what is wrong with them, and the host.
+
+    What is not set, or cannot be used, is left at its default.
+    """
+    variables, host = context(roles, task_vars, templar)
+    settings, problems = {}, []
+    for role in roles:
+        found, faults = _core.read(role, variables, all_needed=False)
+        settings.update(found)
+        problems += [line for lines in faults.values() for line in lines]
+    return settings, problems, host
+
+
 # Loaded here, once, and not in each of the processes that Ansible forks for the tasks.
 for _role in {role for _group, roles in _core.PARTS.values() for role in roles}:
     _core.module_of(_role)

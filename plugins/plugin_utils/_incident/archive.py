@@ -12,9 +12,9 @@ import re
 import tarfile
 import time
 from datetime import datetime
-from html import escape
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _svg
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _html
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._incident import chart
 
 LIMIT = 50 * 1024 * 1024  # of everything before it is packed
 TITLES = {
@@ -35,12 +35,6 @@ TITLES = {
 }
 ALERTS = "alerts_firing"  # drawn as a timeline
 SEVERITIES = {"P1": "#c0392b", "P2": "#d9821e", "P3": "#1f77b4"}
-STYLE = (
-    ":root{color-scheme:light dark}body{font:16px/1.5 sans-serif;margin:1em auto;max-width:64em;padding:0 1em}"
-    "img{max-width:100%;height:auto}table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #8886;"
-    "padding:.3em .5em;text-align:left;vertical-align:top}.p{color:#c0392b;overflow-wrap:anywhere}h2{margin-top:1.6em}"
-    ".w{overflow-x:auto}td:first-child{white-space:nowrap}@media(max-width:700px){.w img{max-width:none;width:660px}}"
-)
 
 
 class Archive:
@@ -53,8 +47,8 @@ class Archive:
         self.problems = []
         self.content = {}  # path in the archive -> text
         self.window = {}
-        for host, told in sorted(hosts.items()):
-            self.take(host, told or {})
+        for host, found in sorted(hosts.items()):
+            self.take(host, found or {})
         for path in files:
             with open(path, encoding="utf-8") as handle:
                 self.content["doctor/" + safe(os.path.basename(path))] = handle.read()
@@ -62,14 +56,14 @@ class Archive:
         self.content["problems.txt"] = "".join(line + "\n" for line in self.problems) or "none\n"
         self.content["index.html"] = self.page()
 
-    def take(self, host, told):
-        self.problems.extend("%s: %s" % (host, " ".join(str(one).split())) for one in told.get("problems", []))
-        if "files" not in told:
-            why = " ".join(str(told.get("msg") or "nothing was collected").split())[:300]
+    def take(self, host, found):
+        self.problems.extend("%s: %s" % (host, " ".join(str(one).split())) for one in found.get("problems", []))
+        if "files" not in found:
+            why = " ".join(str(found.get("msg") or "nothing was collected").split())[:300]
             self.problems.append("%s: %s" % (host, why))
             return
-        self.window = self.window or told.get("window", {})
-        for name, text in told["files"].items():
+        self.window = self.window or found.get("window", {})
+        for name, text in found["files"].items():
             place = "/".join(safe(part) for part in name.split("/"))
             self.content["hosts/%s/%s" % (safe(host), place)] = text
 
@@ -96,15 +90,15 @@ class Archive:
                 (
                     "%s %s" % (metric.get("alertname", "?"), metric.get("node", metric.get("cluster", ""))),
                     SEVERITIES.get(metric.get("severity"), "#7f8c8d"),
-                    _svg.spans_of(points, found["step"]),
+                    chart.spans_of(points, found["step"]),
                 )
                 for metric, points in sorted(series, key=lambda each: each[1][0])
             ]
-            return _svg.timeline("Alerts that fired (red P1, orange P2, blue P3)", spans, start, end)
+            return chart.timeline("Alerts that fired (red P1, orange P2, blue P3)", spans, start, end)
         title, unit = TITLES.get(name, (name, ""))
         if found.get("left_out"):
             title += ", %d series left out" % found["left_out"]
-        return _svg.chart(title, [(_svg.label(metric), points) for metric, points in series], start, end, unit)
+        return chart.chart(title, [(chart.label(metric), points) for metric, points in series], start, end, unit)
 
     def limits(self, series):
         try:
@@ -114,50 +108,29 @@ class Archive:
             return min(times), max(times)
 
     def page(self):
-        out = [
-            "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
-            "<meta name='viewport' content='width=device-width,initial-scale=1'>",
-            "<title>%s</title><style>%s</style></head><body>" % (escape(self.name), STYLE),
-            "<h1>Incident on %s</h1>" % escape(self.cluster),
-            "<p>From <b>%s</b> to <b>%s</b>, collected %s.</p>"
-            % (
-                escape(self.window.get("since", "?").replace(".000Z", "Z")),
-                escape(self.window.get("until", "?").replace(".000Z", "Z")),
-                time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.now)),
-            ),
-        ]
-        if self.dashboard_url.startswith(("http://", "https://")):
-            out.append("<p><a href='%s'>Dashboards</a> (need the network)</p>" % escape(self.dashboard_url, quote=True))
-        if self.problems:
-            out.append("<h2>What could not be had</h2><ul class='p'>")
-            out.extend("<li>%s</li>" % escape(line) for line in self.problems)
-            out.append("</ul>")
-        doctor = sorted(path for path in self.content if path.startswith("doctor/"))
-        if doctor:
-            out.append("<h2>Diagnosis</h2><p>%s</p>" % ", ".join(map(link, doctor)))
-        out.extend(self.alerts())
-        pictures = sorted((path for path in self.content if path.endswith(".svg")), key=picture_order)
-        if pictures:
-            out.append("<h2>Metrics</h2>")
-        for path in pictures:
-            data = path[: -len("svg")] + "json"
-            out.append(
-                "<div class='w'><img src='%s' alt='%s'></div><p>%s</p>"
-                % (path, os.path.basename(path)[:-4], link(data))
-            )
-        out.append("<h2>Hosts</h2><div class='w'><table><tr><th>Host</th><th>Files</th></tr>")
+        alerts = self.alerts()
         hosts = {}
         for path in sorted(self.content):
             if path.startswith("hosts/") and "/metrics/" not in path:
-                hosts.setdefault(path.split("/")[1], []).append(path)
-        for host, paths in hosts.items():
-            links = ", ".join(link(path, path.split("/", 2)[2]) for path in paths)
-            out.append("<tr><td>%s</td><td>%s</td></tr>" % (escape(host), links))
-        out.append(
-            "</table></div><p>Secrets are masked, arguments of slow commands left out. Keep it where the logs of these "
+                dummy, host, text = path.split("/", 2)
+                hosts.setdefault(host, []).append((path, text))
+        pictures = sorted((path for path in self.content if path.endswith(".svg")), key=picture_order)
+        return _html.render(
+            __file__,
+            "index.html.j2",
+            name=self.name,
+            cluster=self.cluster,
+            since=self.window.get("since", "?").replace(".000Z", "Z"),
+            until=self.window.get("until", "?").replace(".000Z", "Z"),
+            collected=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.now)),
+            dashboard_url=self.dashboard_url,
+            problems=self.problems,
+            diagnosis=sorted(path for path in self.content if path.startswith("doctor/")),
+            asked=bool(alerts),
+            alerts=sorted({alert_row(one) for one in alerts if one.get("labels", {}).get("alertname") != "Watchdog"}),
+            pictures=[(path, path[: -len("svg")] + "json") for path in pictures],
+            hosts=hosts,
         )
-        out.append("hosts may be kept.</p></body></html>\n")
-        return "".join(out)
 
     def alerts(self):
         """What Alertmanager held when the evidence was collected."""
@@ -168,22 +141,7 @@ class Archive:
                     found.extend(json.loads(self.content[path]))
                 except ValueError:
                     self.problems.append("%s is no JSON" % path)
-        rows = set()
-        for alert in found:
-            labels, status = alert.get("labels", {}), alert.get("status", {})
-            if labels.get("alertname") != "Watchdog":
-                subject = labels.get("node") or labels.get("instance") or labels.get("cluster", "")
-                state = "silenced" if status.get("silencedBy") else "muted" if status.get("inhibitedBy") else "active"
-                since = str(alert.get("startsAt", ""))[:19] + "Z"
-                rows.add((labels.get("severity", ""), labels.get("alertname", ""), subject, since, state))
-        yield "<h2>Alerts now</h2>"
-        if not rows:
-            yield "<p>none but the Watchdog</p>" if found else "<p>none, or Alertmanager was not asked</p>"
-            return
-        yield "<div class='w'><table><tr><th>Severity</th><th>Alert</th><th>Of</th><th>Since</th><th>State</th></tr>"
-        for row in sorted(rows):
-            yield "<tr>%s</tr>" % "".join("<td>%s</td>" % escape(cell) for cell in row)
-        yield "</table></div>"
+        return found
 
     def write(self, directory):
         """(path, size). Nobody but the owner reads it, from its first byte on."""
@@ -207,8 +165,13 @@ def safe(name):
     return re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or "_"
 
 
-def link(path, text=""):
-    return "<a href='%s'>%s</a>" % (escape(path, quote=True), escape(text or os.path.basename(path)))
+def alert_row(alert):
+    """Severity, name, what it is about, since when, and its state."""
+    labels, status = alert.get("labels", {}), alert.get("status", {})
+    subject = labels.get("node") or labels.get("instance") or labels.get("cluster", "")
+    state = "silenced" if status.get("silencedBy") else "muted" if status.get("inhibitedBy") else "active"
+    since = str(alert.get("startsAt", ""))[:19] + "Z"
+    return labels.get("severity", ""), labels.get("alertname", ""), subject, since, state
 
 
 def picture_order(path):

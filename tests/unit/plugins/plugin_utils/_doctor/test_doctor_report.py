@@ -10,7 +10,8 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _doctor_report as doctor_report
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import page as pages
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import report as reports
 
 
 def unit(**more):
@@ -53,16 +54,12 @@ def finding(**more):
 
 
 def report(stack, *findings):
-    return doctor_report.report(stack, list(findings))
+    return reports.report(stack, list(findings))
 
 
 def svg_of(page):
     drawing = re.search(r"<svg.*?</svg>", page, re.S).group(0)
-    return ET.fromstring(
-        drawing.replace("class=name", 'class="name"')
-        .replace("class=small", 'class="small"')
-        .replace("class=number", 'class="number"')
-    )
+    return ET.fromstring(drawing)
 
 
 class Strict(html.parser.HTMLParser):
@@ -91,7 +88,7 @@ class Strict(html.parser.HTMLParser):
 
 
 def test_the_page_needs_no_network_and_is_well_formed(stack):
-    page = doctor_report.page(report(stack, finding(), finding(severity="warning", hop="host", consequences=[])))
+    page = pages.page(report(stack, finding(), finding(severity="warning", hop="host", consequences=[])))
     parser = Strict()
     parser.feed(page)
     assert not [one for one in parser.open if one not in Strict.OPTIONAL]
@@ -102,20 +99,20 @@ def test_the_page_needs_no_network_and_is_well_formed(stack):
 
 
 def test_what_comes_from_hosts_is_text(stack):
-    page = doctor_report.page(report(stack, finding(evidence=["<script>alert(1)</script>"], cause='<b "x">')))
+    page = pages.page(report(stack, finding(evidence=["<script>alert(1)</script>"], cause='<b "x">')))
     assert "<script>" not in page and "&lt;script&gt;" in page
 
 
 def test_the_drawing_is_red_where_it_breaks_and_only_there(stack):
-    boxes = [one.get("class") for one in svg_of(doctor_report.page(report(stack, finding()))).iter("rect")]
+    boxes = [one.get("class") for one in svg_of(pages.page(report(stack, finding()))).iter("rect")]
     assert boxes.count("box error") == 1
-    healthy = [one.get("class") for one in svg_of(doctor_report.page(report(stack))).iter("rect")]
+    healthy = [one.get("class") for one in svg_of(pages.page(report(stack))).iter("rect")]
     assert "box error" not in healthy and "box unknown" in healthy  # the node that nobody looked at
 
 
 def test_the_table_keeps_commands_whole_and_says_who_lives_where(stack):
     long = "ansible-playbook redisops.monitoring.exporters -i " + "x" * 150
-    text = doctor_report.table(report(stack, finding(cure=[{"on": "controller", "run": long}])))
+    text = reports.table(report(stack, finding(cure=[{"on": "controller", "run": long}])))
     assert long in text.splitlines()[[long in line for line in text.splitlines()].index(True)]
     assert re.search(r"^   redis-node-1a +10\.0\.1\.102 +Redis node +redis(-server)?, redis_exporter$", text, re.M)
     assert re.search(r"^   redis-node-1b .* not looked at$", text, re.M)
@@ -123,13 +120,13 @@ def test_the_table_keeps_commands_whole_and_says_who_lives_where(stack):
 
 
 def test_a_summary_in_one_line():
-    assert doctor_report.summary([]) == "nothing is wrong"
-    said = doctor_report.summary([finding(), finding(), finding(severity="warning")])
+    assert reports.summary([]) == "nothing is wrong"
+    said = reports.summary([finding(), finding(), finding(severity="warning")])
     assert said.startswith("2 errors, 1 warning; first: redis_stopped on redis-node-1a: ")
 
 
 def test_a_verdict_names_the_hosts_that_it_does_not_cover(stack):
-    assert "nothing is wrong; not looked at: redis-node-1b" in doctor_report.table(report(stack))
-    assert "not looked at: redis-node-1b" in doctor_report.page(report(stack))
+    assert "nothing is wrong; not looked at: redis-node-1b" in reports.table(report(stack))
+    assert "not looked at: redis-node-1b" in pages.page(report(stack))
     unreachable = finding(host="redis-node-1b", id="host_unreachable")
-    assert "; not looked at" not in doctor_report.table(report(stack, unreachable))
+    assert "; not looked at" not in reports.table(report(stack, unreachable))

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Adds what the settings of the roles say; the module of the same name documents it and does the rest."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.settings import BadInput
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, doctor
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        args, known = dict(self._task.args), {}
+        if boolean(args.get("from_settings", False), strict=False):
+            options, known = self.of_settings(task_vars)
+            args = {**options, **args}
+        try:
+            result.update(
+                self._execute_module("redisops.monitoring.stack_evidence", module_args=args, task_vars=task_vars)
+            )
+        except AnsibleConnectionFailure as err:  # what the settings say is known all the same
+            result.update(unreachable=True, msg=err.message)
+        if known and "evidence" not in result:  # it is printed
+            known["settings"] = doctor.brief(known["settings"])
+        return dict(result, **known)
+
+    def of_settings(self, task_vars):
+        """Options of the module, and what the diagnosis has to know of the host."""
+        roles = doctor.roles_of(task_vars["group_names"])
+        settings, faults, host = _ansible.settings_of(roles, task_vars, self._templar)
+        known = {"settings": doctor.instance(host), "faults": faults}
+        try:
+            how = doctor.connections(settings, host)
+            known["settings"].update(doctor.wanted(settings, host, how))
+            return doctor.evidence(settings, host, how), known
+        except (BadInput, ValueError) as err:  # such as an address that nobody can make sense of
+            faults.append(str(err))
+            return {}, known

@@ -1,0 +1,190 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What doctor asks on a host, and what the inventory wants of it, by the settings of the roles."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from .. import _scrape_targets
+from . import _core
+
+WEB = ("prometheus", "alertmanager", "blackbox_exporter")  # asked alike
+ROLES = {"redis": ("redis_exporter",), "monitoring": (*WEB, "grafana")}
+
+
+def roles_of(group_names: list[str]) -> list[str]:
+    return [role for group, roles in ROLES.items() if group in group_names for role in roles]
+
+
+def all_hosts(host: _core.Host) -> list[str]:
+    return list(dict.fromkeys([*host.groups.get("redis", []), *host.groups.get("monitoring", [])]))
+
+
+def connections(s: dict, host: _core.Host) -> dict[str, dict]:
+    return {role: _core.module_of(role).connection(s, host) for role in roles_of(host.group_names)}
+
+
+# ---------------------------------------------------------------------------------------------- what is asked there
+
+
+def evidence(s: dict, host: _core.Host, how: dict[str, dict]) -> dict:
+    """The options of module stack_evidence; how: connections()."""
+    found: dict = {}
+    if "redis" in host.group_names:
+        found["redis_exporter"] = how["redis_exporter"]["exporter"]
+        found["peers"] = peers(host)
+    if "monitoring" in host.group_names:
+        for name in WEB:
+            found[name] = {("server_name" if key == "tls_server_name" else key): one for key, one in how[name].items()}
+        grafana = {name: how["grafana"][name] for name in ("url", "token_path", "ca_path", "dashboard_uids")}
+        found["grafana"] = {**grafana, "datasource_uid": "prometheus"}
+        found["exporters"] = exporters(s, host)
+    return found
+
+
+def peers(host: _core.Host) -> list[str]:
+    """Addresses to which the answers of a node have to find their way."""
+    others = [host.hostvars[name].get("private_ip_address") for name in all_hosts(host) if name != host.name]
+    return [str(address) for address in others if address]
+
+
+def exporters(s: dict, host: _core.Host) -> list[dict]:
+    """The exporters as Prometheus asks them."""
+    how = {
+        "url_username": s["prometheus_exporter_username"],
+        "url_password": s["prometheus_exporter_password"],
+        "ca_path": s["prometheus_exporter_ca_file"],
+        "client_cert": s["prometheus_exporter_cert_file"],
+        "client_key": s["prometheus_exporter_key_file"],
+        "server_name": s["prometheus_exporter_server_name"],
+    }
+    found = []
+    for name in host.groups.get(s["prometheus_redis_group"], []):
+        address = _core.bracket(str(_core.address_of(host.hostvars[name], name)))
+        url = f"{s['prometheus_exporter_scheme']}://{address}:{s['prometheus_exporter_port']}"
+        found.append({"name": name, "url": url, **how})
+    return found
+
+
+# ------------------------------------------------------------------------------------------ what the inventory wants
+
+
+def instance(host: _core.Host) -> dict:
+    """What the inventory of AWS says of the host."""
+    of_host = host.variables.get
+    groups = [mapping(one).get("group_id") for one in of_host("security_groups") or []]
+    volumes = [mapping(mapping(one).get("ebs")).get("volume_id") for one in of_host("block_device_mappings") or []]
+    return {
+        "state": mapping(of_host("state")).get("name", ""),
+        "instance_id": of_host("instance_id") or "",
+        "region": mapping(of_host("placement")).get("region", ""),
+        "security_groups": [one for one in groups if one],
+        "volumes": [one for one in volumes if one],
+    }
+
+
+def mapping(value) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def wanted(s: dict, host: _core.Host, how: dict[str, dict]) -> dict:
+    """What the diagnosis has to know of a host beside what was found there."""
+    found: dict = {}
+    if "monitoring" in host.group_names:
+        found = {**of_monitoring(s, how), "targets": targets(s, host)}
+    if "redis" in host.group_names:
+        found["wanted"] = of_node(s, how)
+    return found
+
+
+def brief(settings: dict) -> dict:
+    """Without what is compared with evidence."""
+    port = {"port": settings["wanted"]["port"]} if "port" in settings.get("wanted", {}) else {}
+    return {**{name: one for name, one in settings.items() if name != "targets"}, "wanted": port}
+
+
+def of_node(s: dict, how: dict[str, dict]) -> dict:
+    names = ("redis_addr", "redis_user", "acl_manage", "port", "version", "flags")
+    own = {name: s[f"redis_exporter_{name}"] for name in names}
+    return {**own, "acl_rules": how["redis_exporter"]["acl_rules"]}
+
+
+def of_monitoring(s: dict, how: dict[str, dict]) -> dict:
+    grafana = how["grafana"]
+    named = {name: (s[f"{name}_web_tls_cert_file"], s[f"{name}_web_tls_key_file"]) for name in WEB[:2]}
+    named["grafana"] = (grafana["tls_cert_file"], grafana["tls_key_file"])
+    receivers = re.findall(r'https?://(?:[^/@"]*@)?([^/"?]+)', json.dumps(s["alertmanager_receivers"]))
+    return {
+        "urls": {name: how[name]["url"] for name in ("prometheus", "alertmanager", "grafana")},
+        "certificates": {name: {"cert": cert, "key": key} for name, (cert, key) in named.items()},
+        "datasource_uids": grafana["datasource_uids"],
+        "wanted": {
+            "scheme": s["prometheus_exporter_scheme"],
+            "scrape_timeout": s["prometheus_exporter_scrape_timeout"],
+            "discovery": s["prometheus_discovery"],
+            "datasource_url": s["grafana_prometheus_url"],
+            "queries": grafana["queries"] if grafana["on_drift"] != "keep" else {},
+            "receivers": list(dict.fromkeys(receivers)),
+        },
+    }
+
+
+def targets(s: dict, host: _core.Host) -> list[dict]:
+    """The targets that Prometheus should have, whatever its discovery, each with its node."""
+    groups = _scrape_targets.scrape_targets(
+        host.groups.get(s["prometheus_redis_group"], []),
+        host.hostvars,
+        port=s["prometheus_exporter_port"],
+        labels=s["prometheus_target_labels"],
+        tag_labels=s["prometheus_tag_labels"],
+        min_targets=0,
+    )[0]
+    return [
+        {"target": target, "node": group["labels"].get("node", target), "labels": group["labels"]}
+        for group in groups
+        for target in group["targets"]
+    ]
+
+
+# --------------------------------------------------------------------------------------------------- all together
+
+
+def stack(variables, registered: str) -> dict:
+    """What module stack_diagnosis takes, of what every host has in the variable of this name."""
+    groups, hostvars = variables["groups"], variables["hostvars"]
+    members = {group: list(groups.get(group, [])) for group in ROLES}
+    return {
+        "inventory": list(variables.get("ansible_inventory_sources") or []),
+        "groups": members,
+        "hosts": {
+            name: host_of(name, hostvars[name], hostvars[name].get(registered) or {})
+            for name in dict.fromkeys([*members["redis"], *members["monitoring"]])
+        },
+    }
+
+
+def host_of(name: str, variables, result: dict) -> dict:
+    """What the inventory wants of a host, its evidence, or why there is none."""
+    why = str(result.get("msg") or "no message")[:300] if result and "evidence" not in result else ""
+    unreachable = bool(result.get("unreachable"))
+    return {
+        "groups": [group for group in ROLES if group in variables["group_names"]],
+        "address": str(_core.address_of(variables, name)),
+        **(result.get("settings") or {}),
+        "evidence": result.get("evidence"),
+        "faults": list(result.get("faults") or []),
+        "unreachable": why if unreachable else "",
+        "problem": "" if unreachable else why,
+    }
+
+
+def security_groups(result: dict) -> dict | None:
+    """What amazon.aws.ec2_security_group_info returned, or why it did not."""
+    if not result or result.get("skipped"):
+        return None
+    if "security_groups" not in result:
+        return {"problem": str(result.get("msg") or "no message")[:300]}
+    return {"groups": {one["group_id"]: one for one in result["security_groups"]}}

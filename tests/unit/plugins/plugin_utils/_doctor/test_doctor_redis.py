@@ -1,0 +1,40 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules for Redis and its cluster."""
+
+from __future__ import annotations
+
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
+from doctor_faults import NODE
+
+
+def test_a_node_that_is_down_explains_what_is_seen_behind_it(stack):
+    evidence = stack["hosts"][NODE]["evidence"]
+    evidence["units"]["redis-server.service"].update(active=False, state="inactive", result="success", process=None)
+    evidence["redis"]["account"] = {"ok": False, "cause": "refused", "text": "refused"}
+    evidence["exporter"]["metrics"]["up"] = 0
+    other = next(name for name in stack["hosts"] if name.startswith("redis-") and name != NODE)
+    stack["hosts"][other]["evidence"]["redis"]["admin"]["cluster"]["cluster_state"] = "fail"
+    findings = diagnose(stack)
+    assert [one["id"] for one in findings] == ["redis_stopped"]
+    assert any("redis_up is 0" in text for text in findings[0]["consequences"])
+    assert any("cluster is in state fail" in text for text in findings[0]["consequences"])
+
+
+def test_a_failed_cluster_with_healthy_nodes_is_a_finding_of_its_own(stack, ids):
+    stack["hosts"][NODE]["evidence"]["redis"]["admin"]["cluster"]["cluster_state"] = "fail"
+    assert ids(stack) == ["cluster_fail"]
+
+
+def test_a_key_that_everybody_may_read(stack, ids):
+    """chmod 644 *.pem: what the old runbook advised."""
+    found = stack["hosts"][NODE]["evidence"]["redis"]["files"]["redis_server"]
+    for step in found["key_way"]["steps"]:
+        step["mode"] = "0755"
+    found["key_way"]["steps"][-1]["mode"] = "0644"
+    (finding,) = diagnose(stack)
+    assert (finding["id"], finding["severity"]) == ("key_readable", "warning")
+    assert finding["cure"] == [{"on": NODE, "run": "sudo chmod o-rwx " + found["key_path"]}]
+    found["key_way"]["steps"][-2]["mode"] = "0750"  # nobody gets there
+    assert ids(stack) == []
