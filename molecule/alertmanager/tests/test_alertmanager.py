@@ -200,10 +200,10 @@ def test_the_dead_mans_switch_hears_of_the_watchdog_again_and_again():
 def test_silences():
     node = f"redis-node-{time.time():.0f}"
     settings = ["silence_state=present", "silence_cluster=work", f"silence_node={node}", "silence_comment=disk"]
-    settings.append('{"silence_matchers": ["alertname=~\\"Redis.*\\""]}')
+    settings.append(json.dumps({"silence_matchers": 'alertname=~"Redis.*",job!~"a{1,3}"'}))
     changed, output = silence(*settings, "silence_duration=2h", "silence_created_by=anna")
     assert changed == 1
-    assert f'alertname=~"Redis.*", cluster="work", node="{node}" anna: disk ' in output
+    assert f'alertname=~"Redis.*", cluster="work", job!~"a{{1,3}}", node="{node}" anna: disk ' in output
     assert silence(*settings, "silence_duration=2h", "silence_created_by=ben")[0] == 0
 
     def held():
