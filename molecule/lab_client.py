@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 import shlex
@@ -23,9 +24,9 @@ import testinfra
 ROOT = Path(__file__).resolve().parents[1]
 REDIS, MONITORING = "redis-node-1a", "prometheus-grafana"  # the first hosts of every lab
 REDIS_CLI = (
-    "REDISCLI_AUTH=$(sed -n 's/^masterauth //p' /etc/redis/redis.conf) redis-cli --no-auth-warning --tls"
-    " --cacert /etc/redis/tls/ca.crt --cert /etc/redis/tls/server.crt --key /etc/redis/tls/server.key"
-    " --user admin_user "
+    'set_of() { sed -n "s/^$1 //p" /etc/redis/redis.conf; }; REDISCLI_AUTH=$(set_of masterauth) redis-cli'
+    " --no-auth-warning --tls --cacert $(set_of tls-ca-cert-file) --cert $(set_of tls-cert-file)"
+    " --key $(set_of tls-key-file) --user admin_user "
 )
 
 
@@ -38,6 +39,15 @@ class Lab:
         self.hosts = self.about["hosts"]
         self.secrets = {path.name: path.read_text().strip() for path in (self.directory / "secrets").iterdir()}
         self.ssh_config = str(self.directory / "ssh_config")
+
+    @functools.cached_property
+    def ca(self):
+        """The CA of the services, as a file: the lab's, or on a bare lab the one that site.yml made."""
+        if not self.about.get("bare"):
+            return str(self.directory / "pki/ca.crt")
+        path = self.directory / "pki/monitoring_ca.crt"
+        path.write_text(self.shell(self.named("monitoring")[0], "cat /etc/redisops/tls/ca.crt"))
+        return str(path)
 
     def named(self, role):
         return sorted(name for name, about in self.hosts.items() if about["role"] == role)
@@ -70,7 +80,7 @@ class Lab:
         if login or token:
             basic = "Basic " + base64.b64encode(login.encode()).decode()
             request.add_header("Authorization", "Bearer " + token if token else basic)
-        context = ssl.create_default_context(cafile=str(self.directory / "pki/ca.crt"))
+        context = ssl.create_default_context(cafile=self.ca)
         handlers = urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         try:
             with urllib.request.build_opener(*handlers).open(request, timeout=timeout) as answer:

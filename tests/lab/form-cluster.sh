@@ -1,10 +1,13 @@
 #!/bin/sh
 # Makes one Redis Cluster of the nodes named as arguments, unless they are one. Runs on one of them, as root.
 set -eu
+setting() {
+    sed -n "s/^$1 //p" /etc/redis/redis.conf
+}
 # From the node's own file: sudo would log what Ansible hands over in the environment.
-REDISCLI_AUTH=$(sed -n 's/^masterauth //p' /etc/redis/redis.conf)
+REDISCLI_AUTH=$(setting masterauth)
 export REDISCLI_AUTH
-tls="--tls --cacert /etc/redis/tls/ca.crt --cert /etc/redis/tls/server.crt --key /etc/redis/tls/server.key"
+tls="--tls --cacert $(setting tls-ca-cert-file) --cert $(setting tls-cert-file) --key $(setting tls-key-file)"
 cli() {
     node=$1
     shift

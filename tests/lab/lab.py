@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import aws
+import bare
 import demo
 import files
 import grafana_repository
@@ -60,7 +61,7 @@ def save(lab: dict) -> None:
     write(LABS / lab["name"] / "lab.json", json.dumps(lab, indent=1) + "\n")
 
 
-def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool) -> dict:
+def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool, is_bare: bool) -> dict:
     """The lab as noted by an earlier start, or a new one with a network of its own."""
     lab = load(name)
     suite = os.environ.get("LAB_SUITE", "bookworm")
@@ -70,11 +71,10 @@ def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: 
         if lab["suite"] != suite:
             raise LabError(f"lab {name} exists with LAB_SUITE={lab['suite']}: use that, or end it first")
         noted = [sum(host["role"] == role for host in lab["hosts"].values()) for role in ("redis", "monitoring")]
-        if noted != [redis, monitoring] or bool(lab["aws"]) != with_aws:
-            raise LabError(
-                f"lab {name} exists with other options (--redis {noted[0]} --monitoring {noted[1]}"
-                f"{' --aws' if lab['aws'] else ''}): use those, or end it first (lab.py down {name})"
-            )
+        if noted != [redis, monitoring] or bool(lab["aws"]) != with_aws or lab.get("bare", False) != is_bare:
+            options = f"--redis {noted[0]} --monitoring {noted[1]}"
+            options += "".join(f" --{option}" for option in ("aws", "bare") if lab.get(option))
+            raise LabError(f"lab {name} exists with other options ({options}): use those, or lab.py down {name} first")
         return lab
     podman.remove(name)  # what is left of a lab whose directory was removed by hand
     network = podman.free_subnet(name)
@@ -88,6 +88,7 @@ def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: 
         "mirror": {"url": f"http://{gateway}:{servers.free_port(gateway, MIRROR_PORT)}"},
         "webhook": {"url": f"http://{gateway}:{servers.free_port(gateway, WEBHOOK_PORT)}", "stand_in": "webhook.py"},
         "aws": None,
+        "bare": is_bare,
     }
     if with_aws:
         lab["aws"] = {
@@ -106,25 +107,26 @@ def control_directory(name: str) -> Path:
     return Path(tempfile.gettempdir()) / f"redisops-{os.geteuid()}-{key}"
 
 
-def up(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool) -> None:
+def up(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool, is_bare: bool) -> None:
     started = time.monotonic()
     podman.require()
     podman.settings()
     others = {entry["root"] for entry in podman.containers(name).values()} - {str(ROOT)}
     if others:
         raise LabError(f"lab {name} belongs to the checkout {others.pop()}: use another name, or end it there")
-    lab = plan(name, redis, monitoring, with_aws, unprovisioned)
+    lab = plan(name, redis, monitoring, with_aws, unprovisioned, is_bare)
+    maker = bare if is_bare else files
     directory = LABS / name
     control = control_directory(name)
     control.mkdir(mode=0o700, exist_ok=True)
     with ThreadPoolExecutor() as pool:
         image, versions = pool.submit(podman.image, lab["suite"]), pool.submit(mirror.fill)
-        files.make_secrets(directory)
+        maker.make_secrets(directory)
         files.make_ssh(directory, lab["hosts"], control)
         tag, lab["versions"] = image.result(), versions.result()
     lab["grafana"] = grafana_repository.fill()
     save(lab)
-    files.make_inventory(directory, lab, control)
+    maker.make_inventory(directory, lab, control)
     files.make_env(directory, lab)
     if lab["aws"]:
         files.make_aws_config(directory, lab)
@@ -137,6 +139,8 @@ def up(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bo
     wait_for(lab, lab["hosts"], 22)
     prepare(lab, directory)
     wait_for(lab, [host for host, about in lab["hosts"].items() if about["role"] == "redis"], 6379)
+    if is_bare:
+        bare.describe(directory, lab)
     say(f"{name} is up after {time.monotonic() - started:.0f} s: {directory}/inventory")
 
 
@@ -192,10 +196,11 @@ def prepare(lab: dict, directory: Path) -> None:
         return
     say("certificates and Redis")
     for host, about in lab["hosts"].items():
-        for etc in ("redis", "redis_exporter") if about["role"] == "redis" else ("prometheus",):
+        made = ("redis",) if lab.get("bare") else ("redis", "redis_exporter")
+        for etc in made if about["role"] == "redis" else ("prometheus",):
             (directory / "hosts" / host / "etc" / etc / "tls").mkdir(mode=0o700, parents=True, exist_ok=True)
     (directory / "pki").mkdir(mode=0o700, exist_ok=True)
-    arguments = [f"--extra-vars=lab_dir={directory}"]
+    arguments = [f"--extra-vars=lab_dir={directory}", "--extra-vars", json.dumps({"lab_bare": lab.get("bare", False)})]
     absent = {name: {"ansible_host": host["address"]} for name, host in lab["hosts"].items() if is_absent(lab, host)}
     if absent:
         write(directory / "absent.json", json.dumps({"monitoring": {"hosts": absent}, "aws_ec2": {"hosts": absent}}))
@@ -297,6 +302,7 @@ def main() -> int:
     command.add_argument("--redis", type=count(0, without=(2,)), default=3, metavar="N", help="Redis nodes (default 3)")
     command.add_argument("--monitoring", type=count(0), default=1, metavar="N", help="monitoring hosts (default 1)")
     command.add_argument("--aws", action="store_true", help="with an AWS account (moto) and its inventory")
+    command.add_argument("--bare", action="store_true", help="hosts as a user has them, with nothing of ours on them")
     command.add_argument("--unprovisioned", action="store_true", help="an account without monitoring instance")
     for name, text in (
         ("down", "ends a lab and removes every trace of it"),
@@ -318,7 +324,7 @@ def main() -> int:
             )
         with alone():
             if asked.command == "up":
-                up(asked.name, asked.redis, asked.monitoring, asked.aws, asked.unprovisioned)
+                up(asked.name, asked.redis, asked.monitoring, asked.aws, asked.unprovisioned, asked.bare)
             else:
                 down(asked.name)
     except LabError as error:
