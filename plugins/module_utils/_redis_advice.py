@@ -57,7 +57,7 @@ LOGIN = {
 }
 
 
-def explain(problem: RedisProblem, names: dict[str, str] = LOGIN, fixes: dict[str, str] | None = None) -> str:
+def explain(problem: RedisProblem, names: dict[str, str] | None = None, fixes: dict[str, str] | None = None) -> str:
     """The problem and its fix, one line. Own fixes come before the common ones."""
     fix = (fixes or {}).get(problem.cause) or FIXES[problem.cause]
-    return "%s; %s" % (problem, fix.format(**names, **problem.details))
+    return "%s; %s" % (problem, fix.format(**(names or LOGIN), **problem.details))

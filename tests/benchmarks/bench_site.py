@@ -106,7 +106,8 @@ def events_of_roles(printed: str) -> dict[str, int]:
         elif host and role:
             found[role, host[1]] += 1
     return {
-        role: max(n for (one, _host), n in found.items() if one == role) for role in dict.fromkeys(r for r, _ in found)
+        role: max(n for (one, _host), n in found.items() if one == role)
+        for role in dict.fromkeys(one for one, _host in found)
     }
 
 

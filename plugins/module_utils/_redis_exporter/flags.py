@@ -118,8 +118,12 @@ def number(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def resolve(version: str, wanted: dict, defaults: dict = DEFAULTS, known: dict = KNOWN, known_to: str = KNOWN_TO):
+def resolve(
+    version: str, wanted: dict, defaults: dict | None = None, known: dict | None = None, known_to: str = KNOWN_TO
+):
     """Flags of one version as text. A default that the version lacks is left out; a wanted one is a problem."""
+    defaults = DEFAULTS if defaults is None else defaults
+    known = KNOWN if known is None else known
     have = number(version)
     values: dict[str, str] = {}
     problems: list[str] = []

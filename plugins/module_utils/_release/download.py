@@ -73,6 +73,8 @@ class Downloads:
     def chunks(self, url, limit):
         """The body of a URL, piece by piece; an error when it is longer than limit or shorter than announced."""
         received = 0
+        # _get closes the answer, also when the caller stops early.
+        # pylint: disable-next=contextmanager-generator-missing-cleanup
         with self._open(url) as answer:
             while True:
                 try:

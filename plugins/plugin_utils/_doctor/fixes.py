@@ -99,7 +99,7 @@ def unreadable(ident, host, found, user, seen, then):
         access = found.get(which) or {}
         stopped = access.get("stopped_at")
         if stopped:
-            step = next(one for one in access["steps"] if one["path"] == stopped)
+            [step] = [one for one in access["steps"] if one["path"] == stopped]
             where = "%s is %s %s:%s, on the way to %s" % (stopped, step["mode"], step["owner"], step["group"], path)
             act, bits = ("read", "g+r") if stopped == path else ("enter", "g+x")
             command = "sudo chgrp %s %s && sudo chmod %s %s && %s" % (user, stopped, bits, stopped, then["run"])

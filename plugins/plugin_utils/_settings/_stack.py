@@ -163,7 +163,10 @@ class Stack:
 
     def node(self) -> dict[str, Callable[[], Any]]:
         """The exporters of a Redis node."""
-        password = lambda: self.password("exporters/prometheus")  # noqa: E731
+
+        def password() -> str:
+            return self.password("exporters/prometheus")
+
         return {
             "redis_exporter_redis_password": lambda: self.password("redis_exporter/redis"),
             "redis_exporter_acl_manage": lambda: bool(self.variables.own.get("redis_exporter_acl_admin_user")),

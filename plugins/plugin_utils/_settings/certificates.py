@@ -8,9 +8,12 @@ from __future__ import annotations
 import datetime
 import re
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+try:
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+except ImportError:  # ansible-core needs it, but may be built without
+    x509 = None
 
 from . import _core, _stack
 
@@ -45,6 +48,8 @@ def ca_problems(s: dict) -> list[str]:
     missing = [name for name in ("monitoring_ca_certificate", "monitoring_ca_private_key") if not s[name]]
     if missing:
         return [f"{name} is not set: monitoring_certificates is ca" for name in missing]
+    if x509 is None:
+        return ["monitoring_ca_certificate needs the Python package cryptography on the controller"]
     try:
         certificate = x509.load_pem_x509_certificate(s["monitoring_ca_certificate"].encode())
     except ValueError:

@@ -165,11 +165,15 @@ def test_an_encrypted_client_key_is_not_asked_for_its_passphrase(pki, tmp_path):
     assert caught.value.kind == "client_cert"
 
 
+def accept_once(listening):
+    listening.accept()[0].close()
+
+
 def test_what_a_server_shows(pki):
     cert, key = pki.issue("shown")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         served = _tls.server_context(cert, key).wrap_socket(listening, server_side=True)
-        threading.Thread(target=lambda: served.accept()[0].close(), daemon=True).start()
+        threading.Thread(target=accept_once, args=(served,), daemon=True).start()
         port = served.getsockname()[1]
         shown = _tls.shown_certificate("127.0.0.1", port)
         served.close()

@@ -22,8 +22,8 @@ def tls(tmp_path, pki, monkeypatch):
     directory = tmp_path / "tls"
     directory.mkdir()
 
-    def put(name="status", ca="status-ca", sans=NAMES, days=390):
-        cert, key = pki.issue(name, sans=sans, ca=ca, days=days)
+    def put(name="status", ca="status-ca", sans=(), days=390):
+        cert, key = pki.issue(name, sans=sans or NAMES, ca=ca, days=days)
         shutil.copy(cert, directory / "server.crt")
         shutil.copy(key, directory / "server.key")
         shutil.copy(pki.ca("status-ca", days=3650), directory / "ca.crt")
@@ -35,8 +35,8 @@ def tls(tmp_path, pki, monkeypatch):
 
 @pytest.fixture
 def status(run_module, tls):
-    def run(names=NAMES, **options):
-        wanted = [{"name": "server", "names": names, "usage": ["serverAuth"]}]
+    def run(names=(), **options):
+        wanted = [{"name": "server", "names": names or NAMES, "usage": ["serverAuth"]}]
         return run_module(certificate_status, directory=str(tls.directory), certificates=wanted, **options)
 
     return run

@@ -15,9 +15,9 @@ ANSWER = {"status": 200, "content": "8.8.8.8\n"}
 
 @pytest.fixture
 def plan(read, host):
-    def run(changed=None, vpcs=SKIPPED, checkip=SKIPPED):
+    def run(changed=None, vpcs=None, checkip=None):
         s = read("security_groups", {**GROUPS, **(changed or {})})
-        return security_groups.plan(s, host(), {"vpcs": vpcs, "checkip": checkip})
+        return security_groups.plan(s, host(), {"vpcs": vpcs or SKIPPED, "checkip": checkip or SKIPPED})
 
     return run
 
