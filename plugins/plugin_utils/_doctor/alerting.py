@@ -7,21 +7,12 @@ from __future__ import annotations
 
 import shlex
 
-from ansible_collections.redisops.monitoring.plugins.module_utils._alertmanager import matcher_of
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import security_groups, services
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import (
-    ALL_SERVICES,
-    Symptom,
-    finding,
-)
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.fixes import (
-    by_hand,
-    on,
-    playbook,
-    service_again,
-)
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.network import filtered, listeners
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import at, date, number, stamp_of
+from ...module_utils._alertmanager import matcher_of
+from . import security_groups, services
+from .findings import ALL_SERVICES, Symptom, finding
+from .fixes import by_hand, on, playbook, service_again
+from .network import filtered, listeners
+from .stack import at, date, number, stamp_of
 
 ARRIVES_WITHIN = 150.0  # seconds until Prometheus has sent an alert once more (resend delay, evaluation, retry)
 EVERY_ALERT = ("RedisDown", "AnyOther")  # a silence of both is one of any alert

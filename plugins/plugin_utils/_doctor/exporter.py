@@ -8,18 +8,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import Symptom, finding
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.fixes import (
-    by_hand,
-    copy_of,
-    exporter_again,
-    exporter_sans,
-    on,
-    playbook,
-    renew,
-    unreadable,
-)
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import at, date
+from .findings import Symptom, finding
+from .fixes import by_hand, copy_of, exporter_again, exporter_sans, on, playbook, renew, unreadable
+from .stack import at, date
 
 UNIT = "redis_exporter.service"
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104

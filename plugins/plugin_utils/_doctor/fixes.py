@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import shlex
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import ALL_SERVICES, finding
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import sans_with
+from .findings import ALL_SERVICES, finding
+from .stack import sans_with
 
 
 def on(host, run):

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import services
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import Symptom, finding
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.fixes import service_again
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import by_file, duration
+from . import services
+from .findings import Symptom, finding
+from .fixes import service_again
+from .stack import by_file, duration
 
 NOT_CHOSEN = ("", "All", "None")
 LATE = 300  # seconds that a dashboard may end before the present
@@ -84,7 +84,7 @@ def panel_datasources(stack, monitor, uid, found):
 
 def time_range(stack, monitor, uid, found):
     start, end = str(found.get("from") or "now"), str(found.get("to") or "now")
-    late = duration(end[4:]) if end.startswith("now-") else 0
+    late = duration(end[4:].partition("/")[0]) if end.startswith("now-") else 0
     if not start.startswith("now") or not end.startswith("now") or late > LATE:
         yield changed("dashboard_time_range", stack, monitor, uid, found, ["its time range: %s to %s" % (start, end)])
 

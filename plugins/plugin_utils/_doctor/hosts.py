@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import finding
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.fixes import by_hand, on
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import size
+from .findings import finding
+from .fixes import by_hand, on
+from .stack import size
 
 DISK_ERROR, DISK_WARNING = 95.0, 88.0  # percent used
 MEMORY_ERROR, MEMORY_WARNING = 0.04, 0.08  # share that is available
@@ -46,10 +46,11 @@ def more_room(stack, name, disk):
     if host.get("volumes"):
         facts = (host.get("region", ""), host["volumes"][0], disk["size"] * 3 // 2 // 2**30 + 1)
         step = on("controller", "aws ec2 modify-volume --region %s --volume-id %s --size %d" % facts)
-    whole = re.sub(r"p?\d+$", "", device)
-    part = device[len(whole) :].lstrip("p")
+    partition = re.fullmatch(r"(/dev/nvme\d+n\d+)p(\d+)|(/dev/[a-z]+)(\d+)", device)
     grow = "sudo xfs_growfs %s" % mount if disk["type"] == "xfs" else "sudo resize2fs %s" % device
-    return [step, on(name, "sudo growpart %s %s && %s" % (whole, part, grow) if part else grow)]
+    if partition:
+        grow = "sudo growpart %s %s && %s" % (*filter(None, partition.groups()), grow)
+    return [step, on(name, grow)]
 
 
 def memory(stack, name):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import finding
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.fixes import by_hand, on, ping
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import REDIS_UNITS
+from .findings import finding
+from .fixes import by_hand, on, ping
+from .stack import REDIS_UNITS
 
 NOT_RESOLVED = "Error while resolving value"  # Ansible's words for a variable that cannot be had
 

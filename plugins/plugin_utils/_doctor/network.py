@@ -8,16 +8,10 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import exporter, security_groups
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import NODE_HOPS, Symptom, finding
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.fixes import (
-    by_hand,
-    exporter_sans,
-    on,
-    playbook,
-    renew,
-)
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import at, by_file, shows
+from . import exporter, security_groups
+from .findings import NODE_HOPS, Symptom, finding
+from .fixes import by_hand, exporter_sans, on, playbook, renew
+from .stack import at, by_file, shows
 
 SKEW_ERROR, SKEW_WARNING = 5.0, 2.0  # seconds
 NO_CONNECTION = ("timeout", "filtered", "unreachable", "refused")

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 import time
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _html
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import report
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import SERVICES
+from .. import _html
+from . import report
+from .findings import SERVICES
 
 # The hops of the boxes and lines of a Redis node and of a monitoring host.
 REDIS = ("host", "redis", "redis_tls", "redis_acl")

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import yaml
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import services
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import Symptom, finding
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.fixes import by_hand, service_again
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import duration
+
+from . import services
+from .findings import Symptom, finding
+from .fixes import by_hand, service_again
+from .stack import duration
 
 HANDSHAKE = 10.0  # seconds that redis_exporter waits for a TLS handshake, whatever its settings
 RARELY = 120.0  # seconds between scrapes that are too many for rates over two minutes

@@ -8,23 +8,10 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import Symptom, finding
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.fixes import (
-    by_hand,
-    copy_of,
-    on,
-    playbook,
-    renew,
-    unreadable,
-)
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import (
-    bracket,
-    date,
-    number,
-    sans_with,
-    shows,
-    size,
-)
+from .._settings._core import bracket
+from .findings import Symptom, finding
+from .fixes import by_hand, copy_of, on, playbook, renew, unreadable
+from .stack import date, number, sans_with, shows, size
 
 CERT_WARNING_DAYS = 30
 BUS_OFFSET = 10000  # the cluster bus listens this far above the port for clients

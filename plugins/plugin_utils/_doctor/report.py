@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import textwrap
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import SERVICES, SEVERITIES
+from .findings import SERVICES, SEVERITIES
 
 WIDTH = 110
 

@@ -11,7 +11,7 @@ is one finding, and two independent ones are two.
 
 from __future__ import annotations
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import (
+from . import (
     alerting,
     exporter,
     grafana,
@@ -24,8 +24,8 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import
     security_groups,
     services,
 )
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import Finding
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import Stack
+from .findings import Finding
+from .stack import Stack
 
 # Whom the rules are about, and the rules in order: a rule sees what those before it found.
 RULES = (

@@ -8,16 +8,11 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import prometheus, security_groups
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import (
-    ALL_SERVICES,
-    NODE_HOPS,
-    Symptom,
-    finding,
-)
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.fixes import by_hand, service_again
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.network import filtered, listeners
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import at, by_file, stamp_of
+from . import prometheus, security_groups
+from .findings import ALL_SERVICES, NODE_HOPS, Symptom, finding
+from .fixes import by_hand, service_again
+from .network import filtered, listeners
+from .stack import at, by_file, stamp_of
 
 BROKEN_OFF = re.compile(r"refused|no route|EOF|reset|timeout|deadline exceeded")
 # Jobs of Prometheus beside the exporters, and the hops that explain their failure.

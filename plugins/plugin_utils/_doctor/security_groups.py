@@ -8,8 +8,8 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import SERVICES, finding
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.fixes import by_hand, playbook
+from .findings import SERVICES, finding
+from .fixes import by_hand, playbook
 
 ADMIN_PORTS = {"grafana": 3000, "prometheus": 9090, "alertmanager": 9093}
 

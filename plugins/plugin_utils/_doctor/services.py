@@ -9,21 +9,9 @@ import re
 import shlex
 from urllib.parse import urlsplit
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import (
-    ALL_SERVICES,
-    SERVICES,
-    Symptom,
-    finding,
-    of_service,
-)
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.fixes import (
-    by_hand,
-    copy_of,
-    on,
-    renew,
-    service_again,
-)
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import by_file, date, sans_with, shows
+from .findings import ALL_SERVICES, SERVICES, Symptom, finding, of_service
+from .fixes import by_hand, copy_of, on, renew, service_again
+from .stack import by_file, date, sans_with, shows
 
 EXPIRING_DAYS = 14  # from here on the certificate of a service is worth a warning
 JOURNAL_TELLS = re.compile(r"err|fail|fatal|panic|unexpected|no space", re.I)

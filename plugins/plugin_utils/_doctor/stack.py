@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.findings import NODE_HOPS, SERVICES
+from ...module_utils._text import duration_seconds
+from .findings import NODE_HOPS, SERVICES
 
 REDIS_UNITS = ("redis-server.service", "redis.service")
 
@@ -144,8 +145,10 @@ def number(text):
 
 def duration(text):
     """A Prometheus duration in seconds; 0 for none."""
-    units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
-    return sum(int(count) * units[unit] for count, unit in re.findall(r"(\d+)(ms|[smhdwy])", str(text or "")))
+    try:
+        return duration_seconds(text or "")
+    except ValueError:
+        return 0.0
 
 
 def stamp_of(text):
@@ -154,10 +157,6 @@ def stamp_of(text):
         return datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", "", str(text)).replace("Z", "+00:00")).timestamp()
     except ValueError:
         return None
-
-
-def bracket(host):
-    return "[%s]" % host if ":" in host else host
 
 
 def sans_with(certificate, *hosts):

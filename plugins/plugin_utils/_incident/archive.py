@@ -13,8 +13,8 @@ import tarfile
 import time
 from datetime import datetime
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _html
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._incident import chart
+from .. import _html
+from . import chart
 
 LIMIT = 50 * 1024 * 1024  # of everything before it is packed
 TITLES = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _html
+from .. import _html
 
 WIDTH, HEIGHT = 760, 240
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 30, 26
