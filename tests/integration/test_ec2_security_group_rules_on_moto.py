@@ -72,6 +72,7 @@ def ec2(moto):
 @pytest.fixture
 def world(proxy, ec2, capsys):
     proxy.forget()
+    proxy.ask("/moto-api/reset", b"", {})  # with the groups of all tests before, each call would take longer
     world = World(ec2, proxy, capsys)
     yield world
     assert not [action for action in proxy.calls if "Security" not in action and action != "CreateTags"], "STS or IAM"
