@@ -12,7 +12,6 @@ import base64
 import contextlib
 import http.client
 import json
-import select
 import socket
 import ssl
 import time
@@ -62,18 +61,18 @@ class Response(t.NamedTuple):
 def request(method, url, *, body=None, headers=None, **options):
     """One exchange, with the options of Connection. Redirects are not followed."""
     with contextlib.closing(Connection(url, **options)) as connection:
-        return connection.request(method, "", body, headers)
+        return connection.request(method, body, headers)
 
 
 @contextlib.contextmanager
 def stream(url, *, headers=None, **options):
     """A GET as http.client.HTTPResponse, to be read piece by piece; reading it raises what http.client raises."""
     with contextlib.closing(Connection(url, **options)) as connection:
-        yield connection.send("GET", "", None, headers)
+        yield connection.send("GET", None, headers)
 
 
 class Connection:
-    """Several requests to one server, over one connection as long as that stays open.
+    """One request to one URL.
 
     server_name: the name that the certificate has to carry, where it is not the URL's host.
     certificate: the certificate that the server has to show (DER); with validate_certs=False that alone is the proof.
@@ -119,38 +118,29 @@ class Connection:
     def close(self):
         if self._link is not None:
             self._link.close()
-        self._link = None
 
-    def request(self, method, path="", body=None, headers=None):
-        """The Response to a request for a path below the URL, whatever its status; HttpError where there is none."""
-        answer = self.send(method, path, body, headers)
+    def request(self, method, body, headers):
+        """The Response, whatever its status; HttpError where there is none."""
+        answer = self.send(method, body, headers)
         try:
             content = self._read(answer)
         except (OSError, http.client.HTTPException) as err:
-            self.close()
             raise self._error(err, "protocol") from err
-        answer.close()
-        if answer.will_close:
-            self.close()
         names = {name.lower(): value for name, value in answer.getheaders()}
         return Response(answer.status, names, content, self._shown)
 
-    def send(self, method, path="", body=None, headers=None):
+    def send(self, method, body, headers):
         """As request, with the answer yet to be read."""
         stage = "connect"
         try:
             self._connect()
             stage = "protocol"
-            self._link.request(method, self._target(path), body=body, headers=dict(self._headers, **(headers or {})))
+            self._link.request(method, self._target(), body=body, headers=dict(self._headers, **(headers or {})))
             return self._link.getresponse()
         except (OSError, http.client.HTTPException, ValueError) as err:
-            self.close()
             raise self._error(err, stage) from err
 
     def _connect(self):
-        if self._link is not None and self._link.sock is not None and not _hung_up(self._link.sock):
-            return
-        self.close()
         host, port = self._parts.hostname, self._parts.port or (443 if self._context else 80)
         at, timeout = self._proxy or (host, port, {}), self._timeout
         if self._context:
@@ -162,15 +152,11 @@ class Connection:
         self._link.connect()
         self._shown = self._link.sock.getpeercert(binary_form=True) if self._context else b""
         if self._expected and self._shown != self._expected:
-            self.close()
             raise HttpError("certificate", "it shows another certificate than the expected one")
 
-    def _target(self, path):
+    def _target(self):
         parts = self._parts
-        target = (parts.path.rstrip("/") if path else parts.path) + path
-        if not path and parts.query:
-            target += "?" + parts.query
-        target = target if target.startswith("/") else "/" + target
+        target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
         return "%s://%s%s" % (parts.scheme, parts.netloc, target) if self._proxy and not self._context else target
 
     def _read(self, answer):
@@ -255,10 +241,3 @@ def _proxy_for(parts):
     if proxy.username:
         login["Proxy-Authorization"] = basic(unquote(proxy.username), unquote(proxy.password or ""))
     return host, port, login
-
-
-def _hung_up(sock):
-    """Whether the server has closed an idle connection: then there is something to read, its end."""
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))

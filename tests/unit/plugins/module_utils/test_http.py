@@ -31,8 +31,6 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-        if self.server.hang_up:
-            self.close_connection = True
 
     do_POST = do_DELETE = do_GET
 
@@ -69,7 +67,7 @@ def serve():
 
     def start(cert="", key="", client_ca=""):
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.requests, server.answers, server.hang_up = [], {}, False
+        server.requests, server.answers = [], {}
         if cert:
             context = _tls.server_context(cert, key, client_ca)
             server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -136,18 +134,6 @@ def test_a_login_in_the_url_is_not_shown():
 def test_a_header_that_cannot_be_sent_is_not_shown(serve, options):
     text = refused("protocol", "GET", serve().url, **options)
     assert "cannot be sent" in text and "cret" not in text
-
-
-def test_one_connection_serves_several_requests(serve):
-    server = serve()
-    connection = _http.Connection(server.url + "/prefix/", username="u", password="p")
-    assert [connection.request("GET", "/a?b=c").status for _each in range(3)] == [200] * 3
-    assert len({request[0] for request in server.requests}) == 1
-    assert server.requests[0][2] == "/prefix/a?b=c"
-    server.hang_up = True
-    connection.request("GET", "/a")
-    assert connection.request("POST", "/a", b"x").status == 200  # over a new one
-    connection.close()
 
 
 def test_nothing_listens():
