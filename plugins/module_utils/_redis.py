@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import re
 import socket
@@ -43,34 +44,21 @@ class ReplyError(Exception):
     """An error that Redis answered to one command."""
 
 
+@dataclasses.dataclass(repr=False)
 class Target:
     """Where and as whom to connect."""
 
-    def __init__(
-        self,
-        host,
-        port,
-        tls=True,
-        server_name="",
-        verify=True,
-        ca_file="",
-        cert_file="",
-        key_file="",
-        user="",
-        password="",
-        timeout=5,
-    ):
-        self.host = host
-        self.port = port
-        self.tls = tls
-        self.server_name = server_name
-        self.verify = verify
-        self.ca_file = ca_file
-        self.cert_file = cert_file
-        self.key_file = key_file
-        self.user = user
-        self.password = password
-        self.timeout = timeout
+    host: str
+    port: int
+    tls: bool = True
+    server_name: str = ""
+    verify: bool = True
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    user: str = ""
+    password: str = ""
+    timeout: int = 5
 
     @property
     def url(self):
