@@ -58,7 +58,11 @@ class Access:
         argv += ["admin", "reset-admin-password", "--password-from-stdin"]
         if os.geteuid() == 0:  # files that the command line writes shall belong to Grafana
             argv = [self.module.get_bin_path("runuser", required=True), "-u", params["user"], "--", *argv]
-        rc, out, err = self.module.run_command(argv, data=params["url_password"] + "\n", binary_data=False, cwd="/")
+        given = {"data": params["url_password"] + "\n", "binary_data": False, "cwd": "/"}
+        try:
+            rc, out, err = self.module.run_command(argv, handle_exceptions=False, **given)
+        except BrokenPipeError:
+            rc, out, err = 1, "", "it ended before it read the password; is there a user %s?" % params["user"]
         if rc != 0:
             said = [line for line in (err + "\n" + out).splitlines() if line.strip()]
             why = one_line(said[-1] if said else "exit %d" % rc)
