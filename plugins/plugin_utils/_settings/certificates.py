@@ -19,6 +19,12 @@ from . import _core, _stack
 
 HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 SERVER, CLIENT = "serverAuth", "clientAuth"
+AUTHORITY = "/etc/redisops/ca"
+# Every file that the role makes on a host.
+FILES = [
+    *(_stack.CA, _stack.REDIS_CA, *_stack.SERVER, *_stack.PEER, *_stack.PROBE),
+    *(f"{AUTHORITY}/ca.crt", f"{AUTHORITY}/ca.key"),
+]
 
 
 def problems(s: dict, host: _core.Host) -> list[str]:

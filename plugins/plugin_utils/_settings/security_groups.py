@@ -42,8 +42,7 @@ def exporter_ports(s: dict) -> list[tuple[int, str]]:
 
 def plan(s: dict, host: _core.Host, found: dict) -> dict:
     """What is wrong, and the rules to write. Found are `vpcs` and the answer of `checkip`, as modules returned them."""
-    vpc = s["monitoring_vpc"]
-    lines, vpc_id = vpc_by_name(vpc, found["vpcs"]) if found["vpcs"].get("skipped") is not True else ([], vpc)
+    lines, vpc_id = vpc_of(s, found["vpcs"])
     checkip = found["checkip"]
     address = checkip.get("content") if checkip.get("status") == 200 else None
     if not checkip.get("skipped") and address is None:
@@ -63,6 +62,18 @@ def plan(s: dict, host: _core.Host, found: dict) -> dict:
         "exporter_rules": [{"ports": [port], "rule_desc": text, **source} for port, text in exporter_ports(s)],
         "admin_rules": [{**admin_rule, **by_family(admins["networks"])}] if admins["networks"] else [],
     }
+
+
+def teardown(s: dict, host: _core.Host, found: dict) -> dict:
+    """Where rules are removed: the other settings may be what they want."""
+    lines, vpc_id = vpc_of(s, found["vpcs"])
+    return {"problems": lines, "vpc_id": vpc_id}
+
+
+def vpc_of(s: dict, found: dict) -> tuple[list[str], str]:
+    """What is wrong, and the ID of the VPC; it is looked up when it is given by name."""
+    vpc = s["monitoring_vpc"]
+    return ([], vpc) if found.get("skipped") is True else vpc_by_name(vpc, found)
 
 
 def by_family(cidrs: list[str]) -> dict:

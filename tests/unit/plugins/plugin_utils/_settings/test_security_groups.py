@@ -150,3 +150,13 @@ def test_without_groups_there_is_nothing_to_judge(judge):
 def test_networks_alone_need_no_monitoring_group(judge):
     wanted = {"monitoring_redis_security_group": "redis-sg", "security_groups_exporter_cidrs": ["10.0.0.0/16"]}
     assert judge("security_groups", wanted) == []
+
+
+def test_rules_are_removed_whatever_the_other_settings_are(read, host):
+    s = read("security_groups", {"monitoring_redis_security_group": "redis", "monitoring_vpc": "redis-vpc"})
+    assert security_groups.teardown(s, host(), {"vpcs": {"vpcs": [{"vpc_id": "vpc-1"}]}}) == {
+        "problems": [],
+        "vpc_id": "vpc-1",
+    }
+    assert "no VPC is named" in security_groups.teardown(s, host(), {"vpcs": {"vpcs": []}})["problems"][0]
+    assert security_groups.teardown({"monitoring_vpc": "vpc-7"}, host(), {"vpcs": SKIPPED})["vpc_id"] == "vpc-7"
