@@ -42,7 +42,7 @@ $(COLLECTION):
 setup: .venv/.done $(COLLECTION)
 
 demo: setup
-	python tests/lab/lab.py up demo --aws
+	python tests/lab/lab.py up demo --aws --bare
 	set -e; . build/lab/demo/env; ansible-playbook -i build/lab/demo/inventory playbooks/site.yml
 	python tests/lab/lab.py demo-info demo
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 
 import aws
+import bare
 import mirror
 import servers
 from common import BUILD, LABS, ROOT, LabError, write
@@ -38,13 +39,16 @@ def show(lab: dict | None, name: str) -> None:
     if not lab:
         raise LabError(f"lab {name} is not there: lab.py up {name}")
     directory = LABS / name
+    if lab.get("bare"):
+        monitoring = [host for host, about in lab["hosts"].items() if about["role"] == "monitoring"]
+        bare.fetch_ca(directory, monitoring[0])
     info = describe(lab)
     write(DEMO, json.dumps(info, indent=1) + "\n")
 
     print(f"\nHosts (user ubuntu, sudo without password)    log in: ssh -F {directory}/ssh_config HOST")
     for host, about in lab["hosts"].items():
         print(f"  {host:22} {about['address']:16} {about['role']}, zone {aws.REGION}{about['zone']}")
-    print("\nServices (from this machine; their certificates come from the lab's own CA, see --cacert)")
+    print("\nServices (from this machine; their certificates come from a CA of their own, see --cacert)")
     for service in SERVICES:
         entry = info.get(service.name)
         if not entry:
@@ -94,6 +98,7 @@ def forget(name: str) -> None:
 
 def describe(lab: dict) -> dict:
     directory = LABS / lab["name"]
+    ca = str(directory / ("pki/monitoring_ca.crt" if lab.get("bare") else "pki/ca.crt"))
     info: dict = {}
     for service in SERVICES:
         addresses = [about["address"] for about in lab["hosts"].values() if about["role"] == service.role]
@@ -102,19 +107,19 @@ def describe(lab: dict) -> dict:
             info[service.name] = {
                 "url": urls[0],
                 "urls": urls,
-                "ca": str(directory / "pki/ca.crt"),
+                "ca": ca,
                 "username": service.username,
                 "password_file": str(directory / "secrets" / service.secret),
             }
     redis = {name: about["address"] for name, about in lab["hosts"].items() if about["role"] == "redis"}
     if redis:
-        client = directory / "hosts" / next(iter(redis)) / "etc/redis_exporter/tls"
+        client = directory / "hosts" / next(iter(redis)) / "etc/redis/tls"
         info["redis"] = {
             "url": f"rediss://{next(iter(redis.values()))}:6379",
             "urls": [f"rediss://{address}:6379" for address in redis.values()],
             "ca": str(directory / "pki/ca.crt"),
-            "cert": str(client / "client.crt"),
-            "key": str(client / "client.key"),
+            "cert": str(client / "server.crt"),
+            "key": str(client / "server.key"),
             "username": "admin_user",
             "password_file": str(directory / "secrets/redis_admin_password"),
         }
