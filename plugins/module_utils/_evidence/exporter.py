@@ -24,6 +24,10 @@ from .probes import content
 
 UNIT = "redis_exporter.service"
 METRICS = ("up", "cluster_enabled", "cluster_state", "exporter_last_scrape_duration_seconds")
+ADMIN = (
+    *("redis_addr", "acl_admin_user", "acl_admin_password", "tls_ca_file", "tls_cert_file", "tls_key_file"),
+    *("tls_server_name", "skip_tls_verification"),
+)
 FLAG = re.compile(r"--?([\w.-]+)(?:=(.*))?$", re.S)
 
 
@@ -38,6 +42,23 @@ def flags_of(argv):
                 value = words.pop(0) if words and not words[0].startswith("-") else "true"
             found[name] = value
     return found
+
+
+def redis_target(addr, user, password, ca_file, cert_file, key_file, server_name, skip_verification):
+    server = parse_addr(addr)
+    return _redis.Target(
+        server.host,
+        server.port,
+        tls=server.tls,
+        server_name=server_name,
+        verify=not skip_verification,
+        ca_file=ca_file,
+        cert_file=cert_file,
+        key_file=key_file,
+        user=user,
+        password=password,
+        timeout=3,
+    )
 
 
 def source(path, unit):
@@ -96,37 +117,11 @@ class Exporter:
 
     def target(self):
         """Redis as the exporter asks it."""
-        server = parse_addr(self.addr)
-        return _redis.Target(
-            server.host,
-            server.port,
-            tls=server.tls,
-            server_name=self.server_name,
-            verify=not self.skip_verification,
-            ca_file=self.ca_file,
-            cert_file=self.cert_file,
-            key_file=self.key_file,
-            user=self.user,
-            password=self.password,
-            timeout=3,
-        )
+        files = (self.ca_file, self.cert_file, self.key_file)
+        return redis_target(self.addr, self.user, self.password, *files, self.server_name, self.skip_verification)
 
     def admin_target(self):
-        settings = self.settings
-        server = parse_addr(settings["redis_addr"])
-        return _redis.Target(
-            server.host,
-            server.port,
-            tls=server.tls,
-            server_name=settings["tls_server_name"],
-            verify=not settings["skip_tls_verification"],
-            ca_file=settings["tls_ca_file"],
-            cert_file=settings["tls_cert_file"],
-            key_file=settings["tls_key_file"],
-            user=settings["acl_admin_user"],
-            password=settings["acl_admin_password"],
-            timeout=3,
-        )
+        return redis_target(*(self.settings[name] for name in ADMIN))
 
     def describe(self):
         flags, unit = self.flags, self.unit

@@ -21,14 +21,11 @@ class Window:
     def __init__(self, since, until, now=None):
         now = (now or datetime.now(timezone.utc)).replace(microsecond=0)
         self.end = min(moment(until, now), now) if until else now
-        self.start = moment(since, self.end)
+        self.start = moment(since or "1h", self.end)
         if self.start >= self.end:
-            raise ApiError(
-                "incident_since (%s) is not before incident_until (%s)"
-                % (format_time(self.start), format_time(self.end))
-            )
+            raise ApiError("since (%s) is not before until (%s)" % (format_time(self.start), format_time(self.end)))
         if self.end - self.start > timedelta(days=31):
-            raise ApiError("incident_since: more than 31 days are too much for one archive")
+            raise ApiError("since: more than 31 days are too much for one archive")
 
     @property
     def step(self):

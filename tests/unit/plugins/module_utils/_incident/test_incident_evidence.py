@@ -26,6 +26,7 @@ SECRET = "incident-canary-9c2e"
     ("since", "until", "hours", "ended"),
     [
         ("1h", "", 1, 0),
+        ("", "", 1, 0),  # a blank answer of a survey
         ("2h", "30m", 2, 0.5),
         ("2027-01-30T20:00:00Z", "", 2, 0),
         ("2027-01-30T20:00:00Z", "2027-01-30T21:00:00+00:00", 1, 1),
@@ -41,7 +42,7 @@ def test_window(since, until, hours, ended):
 @pytest.mark.parametrize(
     ("since", "until", "words"),
     [
-        ("2027-01-30T23:00:00Z", "", "is not before incident_until"),
+        ("2027-01-30T23:00:00Z", "", "is not before until"),
         ("60d", "", "31 days"),
         ("soon", "", "'soon'"),
         ("1x", "", "'1x'"),
