@@ -12,6 +12,8 @@ import time
 import lab_client
 import pytest
 
+VARS = lab_client.ROOT / "molecule/verify/vars.yml"
+
 
 class Lab(lab_client.Lab):
     def __init__(self, directory):
@@ -21,7 +23,7 @@ class Lab(lab_client.Lab):
     def play(self, name, *options):
         """Return code, output and seconds of a playbook."""
         started = time.monotonic()
-        done = self.playbook(f"playbooks/{name}.yml", *options)
+        done = self.playbook(f"playbooks/{name}.yml", f"-e@{VARS}", *options)
         return done.returncode, done.output, time.monotonic() - started
 
     def verify(self, *options, write=True):

@@ -85,7 +85,7 @@ def test_wrong_labels(lab):
 
 
 def test_targets_that_are_scraped_too_rarely(lab):
-    with lab.broken(MONITORING, INTERVAL.format("30s", "30m") + " && sleep 7", INTERVAL.format("30m", "30s")):
+    with lab.broken(MONITORING, INTERVAL.format("10s", "30m") + " && sleep 7", INTERVAL.format("30m", "10s")):
         rc, report, _output, _taken = lab.verify("--tags", "verify_prometheus")
         assert rc != 0
         # With another interval they are new targets to Prometheus, scraped for the first time within half an hour.
