@@ -76,7 +76,8 @@ options:
       - Grafana never gives a secret back, and nothing about it is stored anywhere else. So these are sent for a new
         data source, when one of them is not stored yet, along with any other change, and when the server behind the
         data source refuses what Grafana has stored. For that the module asks the server through Grafana whenever it
-        finds nothing else to change. That way a rotated password arrives with the next run.
+        finds nothing else to change. That way a rotated password arrives with the next run. Certificates are also sent
+        when O(check_health) finds that Grafana cannot reach the server and does not say why.
       - A secret that changed while the server still takes the old one, or takes any, is not noticed. Set
         O(update_secrets=true) then.
     type: dict

@@ -66,8 +66,9 @@ CERTIFICATE_KEYS = ("tlsCACert", "tlsClientCert", "tlsClientKey")
 class Health:
     """What is known of a data source: `works` is True, False, or None when nobody can tell."""
 
-    def __init__(self, works, message):
+    def __init__(self, works, message, unexplained=False):
         self.works, self.message = works, one_line(message, 500)
+        self.unexplained = unexplained  # a server that is down, or a certificate that is not taken
 
     def refuses(self, secrets):
         """Whether the server behind it does not take what Grafana has stored."""
@@ -237,7 +238,7 @@ class Datasource:
         if answer.status in (401, 403) and isinstance(answer.data, dict) and "accessErrorId" in answer.data:
             self.client.judge(answer)
         if answer.status in (502, 504):
-            return Health(False, "Grafana cannot reach ds_url (status %d)" % answer.status)
+            return Health(False, "Grafana cannot reach ds_url (status %d)" % answer.status, unexplained=True)
         return Health(False, "%s (status %d)" % (answer.message or "no reason given", answer.status))
 
     def health_of_stored_secrets(self):
@@ -280,7 +281,10 @@ class Datasource:
                 )
         elif self.secrets and not everything and not sent:
             health = self.health_of_stored_secrets()
-            sent = self.secrets_to_send(current, health.refuses(self.secrets))
+            # Where nothing tells why, the certificates may be old ones: the run would fail anyway.
+            doubtful = health.unexplained and self.params["check_health"]
+            doubtful = doubtful and any(self.secrets.get(key) for key in CERTIFICATE_KEYS)
+            sent = self.secrets_to_send(current, doubtful or health.refuses(self.secrets))
         if not current or "name" in different:
             self.check_name(body["name"])
         changed = bool(not current or different or sent)
