@@ -326,3 +326,11 @@ def test_how_it_is_asked(service, read, host):
         "ca_path": "",
         "tls_server_name": "",
     }
+
+
+@pytest.mark.parametrize(("check_mode", "checked"), [(True, False), (False, True)])
+def test_in_check_mode_certificates_that_are_not_issued_yet_are_not_looked_at(read, host, check_mode, checked):
+    files = [{"usage": "exporter", "path": "/etc/redisops/tls/server.crt"}]
+    s = read("node_exporter", {"node_exporter_cert_files": files})
+    config = node_exporter.service(s, host(check_mode=check_mode))["config"]
+    assert any("redis_tls_cert_files.py" in str(check) for check in config["checks"]) is checked
