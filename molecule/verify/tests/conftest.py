@@ -12,7 +12,7 @@ import time
 import lab_client
 import pytest
 
-VARS = lab_client.ROOT / "molecule/verify/vars.yml"
+VARS = lab_client.ROOT / "molecule/verify/vars/main.yml"
 
 
 class Lab(lab_client.Lab):
