@@ -65,7 +65,7 @@ def timeline(title, spans, start, end):
     """Bars: spans is a list of (label, colour, [(from, to), ...])."""
     rows = []
     for index, (name, colour, bars) in enumerate(spans):
-        ends = [[across(when, start, end, NAMES) for when in bar] for bar in bars]
+        ends = [[across(when, start, end, NAMES) for when in span] for span in bars]
         places = [(first, max(2.0, round(last - first, 1))) for first, last in ends]
         rows.append({"y": TOP + 20 * index, "text": middle(name, 34), "colour": colour, "bars": places})
     height = TOP + BOTTOM + 20 * max(1, len(spans))
