@@ -207,10 +207,12 @@ def test_missing_rights_are_named(node):
 
 def test_port_taken_by_another_program(node, systemd):
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, args=(0.02,), daemon=True).start()
         text = node.refused("preflight", port=other.server_port)
         assert "is taken by" in text and "process" in text
         systemd["state"]["main_pid"] = os.getpid()
         assert not node.run("preflight", port=other.server_port).get("failed")
+        other.shutdown()
 
 
 @pytest.mark.parametrize("line", ["systemd 245 (245.4-4ubuntu3)", "systemd", ""])
