@@ -18,7 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # On the node itself; --insecure, because one fault is a certificate that has expired.
-TLS = "--tls --insecure --cert /etc/redis/tls/server.crt --key /etc/redis/tls/server.key"
+SETTING = 'sed -n "s/^{} //p" /etc/redis/redis.conf'
+TLS = f"--tls --insecure --cert $({SETTING.format('tls-cert-file')}) --key $({SETTING.format('tls-key-file')})"
 
 
 class SiteError(Exception):
@@ -38,6 +39,7 @@ class Site:
         self.monitoring = sorted(host for host, entry in about["hosts"].items() if entry["role"] == "monitoring")
         self.aws = about["aws"]
         self.arrived = self.directory / "notifications.jsonl"
+        self.bare = about.get("bare", False)
 
     def secret(self, name: str) -> str:
         return (self.directory / "secrets" / name).read_text().strip()
@@ -121,7 +123,11 @@ class Site:
         request = urllib.request.Request(url)
         login = f"admin:{self.secret('prometheus_admin_password')}"
         request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
-        context = ssl.create_default_context(cafile=str(self.directory / "pki/ca.crt"))
+        if self.bare:  # the services have certificates of a CA of their own
+            authority = self.on(self.monitoring[0], "cat /etc/redisops/tls/ca.crt")
+            context = ssl.create_default_context(cadata=authority)
+        else:
+            context = ssl.create_default_context(cafile=str(self.directory / "pki/ca.crt"))
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )

@@ -60,12 +60,12 @@ def key(one: panels.Query) -> tuple[str, str]:
 
 
 class Redis:
-    """A connection to one node, in the exporter's certificate and the administrator's name."""
+    """A connection to one node, with the node's own certificate and the administrator's name."""
 
     def __init__(self, name: str) -> None:
         context = ssl.create_default_context(cafile=str(LAB.directory / "pki/ca.crt"))
-        files = LAB.directory / "hosts" / name / "etc/redis_exporter/tls"
-        context.load_cert_chain(files / "client.crt", files / "client.key")
+        files = LAB.directory / "hosts" / name / "etc/redis/tls"
+        context.load_cert_chain(files / "server.crt", files / "server.key")
         plain = socket.create_connection((address(name), 6379), timeout=10)
         self.connection = context.wrap_socket(plain, server_hostname=address(name))
         self.replies = self.connection.makefile("rb")

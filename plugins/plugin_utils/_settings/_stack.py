@@ -258,9 +258,7 @@ class Stack:
             "prometheus_credential_files": self.scrape_cas,
             "prometheus_alertmanagers": self.alertmanagers,
             "prometheus_scrape_configs": self.jobs,
-            "prometheus_rules_disabled": lambda: [
-                alert for service, alerts in ALERTS_OF.items() if not self.on(service) for alert in alerts
-            ],
+            "prometheus_rules_disabled": self.rules_disabled,
             **self.certificate("prometheus_web_tls"),
         }
         if self.issued:
@@ -270,6 +268,12 @@ class Stack:
         if self.variables.own.get("monitoring_instance_volume_size"):  # the rest is for the log, compaction, the system
             size = float(self.variables.own["monitoring_instance_volume_size"])
             found["prometheus_retention_size"] = lambda: f"{int(size * 0.6)}GB"
+        return found
+
+    def rules_disabled(self) -> list[str]:
+        found = [alert for service, alerts in ALERTS_OF.items() if not self.on(service) for alert in alerts]
+        if self.on("node_exporter") and not self.of("node_exporter")["node_exporter_ebs_snapshots"]:
+            found.append("EbsSnapshotMetricAbsent")  # nobody looks at snapshots
         return found
 
     # How a service of this host is asked

@@ -212,3 +212,9 @@ def test_problems(changed, says):
     [line] = _stack.problems({**SHARED, **changed})
     assert line.startswith(says)
     assert SECRET not in line and "short " not in line
+
+
+@pytest.mark.parametrize(("snapshots", "watched"), [(True, True), ("no", False), (False, False)])
+def test_nobody_is_paged_for_snapshots_that_nobody_looks_at(settings, snapshots, watched):
+    s, dummy = settings("prometheus", {"node_exporter_ebs_snapshots": snapshots})
+    assert ("EbsSnapshotMetricAbsent" not in s["prometheus_rules_disabled"]) is watched
