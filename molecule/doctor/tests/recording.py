@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import yaml
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import Stack
 
 RULES = Path(__file__).resolve().parents[3] / "plugins/plugin_utils/_doctor"
 # Mappings whose keys are data, such as names of hosts, units and files; the keys of all others are named by rules.
@@ -36,29 +37,32 @@ def names():
 def slim(stack):
     """The stack without what no rule reads, in an order and with process ids that are the same in every run."""
     stack = named(stack, names())
-    for host in stack["hosts"].values():
-        evidence = host.get("evidence") or {}
-        same_processes(evidence)
-        plenty(evidence)
-        evidence["files"] = {"prometheus": targets_files(evidence.get("files", {}).get("prometheus") or {})}
-        handed = evidence.get("handed", {})
-        if "monitoring" not in host["groups"]:  # read only to find a CA file that can be copied
-            handed = {
-                unit: {name: one for name, one in each.items() if name == "ca.crt"} for unit, each in handed.items()
+    view = Stack(stack)
+    for name, host in stack["hosts"].items():
+
+        def of(*path, name=name):
+            return view.evidence(name, *path)  # {} as well where a probe broke
+
+        if of("handed") and "monitoring" not in host["groups"]:  # read only to find a CA file that can be copied
+            host["evidence"]["handed"] = {
+                unit: {one: found for one, found in files.items() if one == "ca.crt"}
+                for unit, files in of("handed").items()
             }
-            evidence["handed"] = handed
-        groups = [evidence.get("redis", {}).get("files"), evidence.get("exporter", {}).get("files"), *handed.values()]
-        for found in [one for files in filter(None, groups) for one in files.values()]:
-            if not (found.get("way") or {}).get("stopped_at"):
-                found.get("way", {}).pop("steps", None)  # read only of a way that is blocked
-        prometheus = evidence.get("prometheus", {})
-        if "config" in prometheus:
-            prometheus["config"] = scrape_job(prometheus["config"])
-        queries(evidence.get("grafana", {}).get("dashboards") or {}, host.get("wanted", {}).get("queries") or {})
-        in_order(evidence.get("listening"), "port", "address")
-        in_order(evidence.get("redis", {}).get("admin", {}) and evidence["redis"]["admin"].get("nodes"), "address")
-        in_order(prometheus.get("probes"), "node")
-        in_order(prometheus.get("targets"), "job", "instance")
+        if of("files"):
+            host["evidence"]["files"] = {"prometheus": targets_files(of("files", "prometheus"))}
+        same_processes(of("units"), of("listening"))
+        plenty(of("disks"), of("host", "memory"))
+        for files in (of("redis", "files"), of("exporter", "files"), *of("handed").values()):
+            for found in files.values():
+                if not (found.get("way") or {}).get("stopped_at"):
+                    found.get("way", {}).pop("steps", None)  # read only of a way that is blocked
+        if of("prometheus", "config"):
+            of("prometheus")["config"] = scrape_job(of("prometheus", "config"))
+        queries(of("grafana", "dashboards"), host.get("wanted", {}).get("queries") or {})
+        in_order(of("listening"), "port", "address")
+        in_order(of("redis", "admin", "nodes"), "address")
+        in_order(of("prometheus", "probes"), "node")
+        in_order(of("prometheus", "targets"), "job", "instance")
     for group in ((stack.get("security_groups") or {}).get("groups") or {}).values():
         group["ip_permissions"].sort(key=lambda rule: json.dumps(rule, sort_keys=True))
     return stack
@@ -80,27 +84,24 @@ def in_order(entries, *keys):
         entries.sort(key=lambda one: [str(one.get(key)) for key in keys])
 
 
-def same_processes(evidence):
+def same_processes(units, sockets):
     """Processes of units are numbered by the names of their units, and all are idle; others keep their ids."""
-    units = evidence.get("units") or {}
     pids = {}
     for number, unit in enumerate(sorted(units), 101):
-        if isinstance(units[unit], dict) and units[unit].get("pid"):
+        if units[unit].get("pid"):
             pids.setdefault(units[unit]["pid"], number)
-    owners = [*units.values(), *(one.get("process") for one in units.values()), *(evidence.get("listening") or [])]
-    for one in filter(None, owners):
+    for one in filter(None, [*units.values(), *(unit.get("process") for unit in units.values()), *sockets]):
         if one.get("pid") in pids:
             one["pid"] = pids[one["pid"]]
         if one.get("state") == "R":
             one["state"] = "S"
 
 
-def plenty(evidence):
+def plenty(disks, memory):
     """Room that is far from any limit is the same room."""
-    for disk in evidence.get("disks") or []:
+    for disk in disks:
         if max(disk.get(key, 0) for key in ENOUGH) < min(ENOUGH.values()):
             disk.update(dict.fromkeys(ENOUGH, 10.0), free=disk["size"])
-    memory = evidence.get("host", {}).get("memory", {})
     if memory.get("total") and memory["available"] > memory["total"] * 0.1:
         memory.update(available=memory["total"] // 2, largest=[])
 

@@ -50,6 +50,9 @@ def test_a_healthy_lab_has_no_findings_and_nothing_changes(lab, healthy):
     assert (rc, report["findings"]) == (0, [])
     assert "nothing is wrong" in output
     assert set(re.findall(r"changed=(\d+)", output)) == {"0"}
+    for name, host in healthy["evidence"]["hosts"].items():
+        for probe, found in host["evidence"].items():
+            assert not isinstance(found, dict) or set(found) != {"problem"}, f"{name}: {probe}: {found}"
     note("healthy", seconds=round(taken, 1), stack=slim(healthy["evidence"]))
 
 

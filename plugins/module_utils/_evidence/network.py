@@ -16,7 +16,8 @@ from .probes import command
 
 def listening():
     """Every TCP socket that listens, with its program."""
-    sockets = sorted(one for one in _sockets.tcp() if one.listens)
+    sockets = [one for one in _sockets.tcp() if one.listens]
+    sockets.sort(key=lambda one: (one.address.version, one.address, one.port))  # versions cannot be compared
     owners = _sockets.owners({one.inode for one in sockets})
     found = []
     for one in sockets:

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
+from ansible_collections.redisops.monitoring.plugins.module_utils import _sockets
 from ansible_collections.redisops.monitoring.plugins.module_utils._evidence import network
 
 NFT = """table inet filter { # handle 1
@@ -54,3 +56,17 @@ def test_a_port_that_nobody_listens_on_and_one_that_somebody_does():
         assert network.tcp("127.0.0.1", port) == ""
     assert network.tcp("127.0.0.1", port) == "refused"
     assert network.tcp("no-such-host.invalid", port) == "name_unknown"
+
+
+def test_sockets_of_both_versions_of_ip_are_in_one_order(monkeypatch):
+    def listens(address, port, inode):
+        return _sockets.Socket(ipaddress.ip_address(address), port, ipaddress.ip_address("::"), "0A", inode)
+
+    sockets = [listens("::", 9100, "1"), listens("10.0.1.2", 9121, "2"), listens("10.0.1.2", 22, "3")]
+    monkeypatch.setattr(_sockets, "tcp", lambda: iter(sockets))
+    monkeypatch.setattr(_sockets, "owners", lambda inodes: {"2": (7, "redis_exporter")})
+    assert network.listening() == [
+        {"address": "10.0.1.2", "port": 22, "pid": 0, "program": ""},
+        {"address": "10.0.1.2", "port": 9121, "pid": 7, "program": "redis_exporter"},
+        {"address": "::", "port": 9100, "pid": 0, "program": ""},
+    ]

@@ -52,3 +52,12 @@ def test_a_difference_can_be_applied(healthy):
     patch = recording.difference(healthy, other)
     assert len(patch) == 3
     assert recording.applied(healthy, patch) == other
+
+
+def test_probes_that_broke_are_recorded_as_they_are(healthy):
+    for name in (NODE, MONITORING):
+        evidence = healthy["hosts"][name]["evidence"]
+        for probe in evidence:
+            broken = copy.deepcopy(healthy)
+            broken["hosts"][name]["evidence"][probe] = {"problem": "no result within 20 s"}
+            assert diagnose(recording.slim(broken)) == diagnose(broken), (name, probe)
