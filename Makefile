@@ -8,7 +8,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONDONTWRITEBYTECODE := 1
 COLLECTION := build/collections/ansible_collections/redisops/monitoring
 # The longest first, so that none of them is left alone at the end
-SCENARIOS := site verify alertmanager grafana node_exporter prometheus redis_exporter provision aws
+SCENARIOS := verify site redis_exporter provision alertmanager grafana node_exporter prometheus aws
 # What takes longer than a commit can wait for
 LONG := e2e-doctor e2e-alerts e2e-quiet
 
@@ -49,7 +49,11 @@ demo: setup
 demo-down: setup
 	python tests/lab/lab.py down demo
 
-test: lint sanity unit e2e
+# lint and sanity take one core each, the others both.
+test: setup
+	$(MAKE) --jobs=2 --output-sync=target lint sanity
+	$(MAKE) unit
+	$(MAKE) e2e
 
 test-all: test
 	$(MAKE) $(LONG)
