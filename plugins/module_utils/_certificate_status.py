@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import socket
 import time
 
-from . import _certificate, _tls
+from . import _certificate, _sockets, _tls
 
 SHARE_LEFT = 1 / 3  # of its life, below which a certificate is issued again
 
@@ -24,7 +23,7 @@ def status(params):
     ca = content(os.path.join(directory, "ca.crt"))
     issue = []
     for wanted in params["certificates"]:
-        names = alternative_names([*wanted["names"], default_address()])
+        names = alternative_names([*wanted["names"], _sockets.default_source()])
         reason = reason_to_issue(directory, wanted["name"], names, params["ca"] or ca)
         if reason:
             issue.append({"name": wanted["name"], "reason": reason, "names": names, "usage": wanted["usage"]})
@@ -69,16 +68,6 @@ def alternative_names(names):
         address = _certificate.ip_address(name)
         found.add("IP:%s" % address if address else "DNS:" + name.lower())
     return sorted(found)
-
-
-def default_address():
-    """The address that this host has towards others; no packet is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect(("192.0.2.1", 9))
-            return sock.getsockname()[0]
-        except OSError:
-            return ""
 
 
 def content(path):

@@ -1,13 +1,14 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The TCP sockets of this host, read from /proc: ss is not on every host. Private."""
+"""The TCP sockets of this host, read from /proc since ss is not on every host, and its own address. Private."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
 import os
+import socket
 import struct
 import typing as t
 
@@ -38,6 +39,18 @@ def tcp(proc: str = "/proc") -> t.Iterator[Socket]:
                 address, port = fields[1].split(":")
                 peer = fields[2].partition(":")[0]
                 yield Socket(_address(address), int(port, 16), _address(peer), fields[3], fields[9])
+
+
+def default_source() -> str | None:
+    """The address that this host's packets to the world bear. Connecting a UDP socket sends nothing."""
+    for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                sock.connect((anywhere, 9))
+                return sock.getsockname()[0]
+        except OSError:
+            continue
+    return None
 
 
 def _address(text: str) -> Address:

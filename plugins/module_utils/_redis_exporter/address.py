@@ -28,18 +28,6 @@ def loopback_of(wildcard: str) -> str:
     return "::1" if ":" in wildcard else "127.0.0.1"
 
 
-def default_source() -> str | None:
-    """The address that this host's packets to the world bear. Connecting a UDP socket sends nothing."""
-    for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as sock:
-                sock.connect((anywhere, 9))
-                return sock.getsockname()[0]
-        except OSError:
-            continue
-    return None
-
-
 def listen_address(wanted: str, private: str, connection: str) -> str:
     """Address to listen on: the wanted one, the inventory's private one, the one Ansible uses, the default route's."""
     for name, address in (
@@ -63,7 +51,7 @@ def listen_address(wanted: str, private: str, connection: str) -> str:
         usable = ipaddress.ip_address(connection).is_private and not ipaddress.ip_address(connection).is_loopback
     except ValueError:
         usable = False
-    address = connection if usable and is_local(connection) else default_source()
+    address = connection if usable and is_local(connection) else _sockets.default_source()
     if not address:
         raise BadInput("this host has no default route to tell its address by; set redis_exporter_listen_address")
     return address

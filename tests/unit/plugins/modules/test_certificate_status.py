@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _certificate_status
+from ansible_collections.redisops.monitoring.plugins.module_utils import _certificate, _sockets
 from ansible_collections.redisops.monitoring.plugins.modules import certificate_status
 
 NAMES = ["node-1", "10.0.0.9", "localhost", "127.0.0.1"]
@@ -18,7 +18,7 @@ SANS = ["DNS:localhost", "DNS:node-1", "IP:10.0.0.9", "IP:127.0.0.1"]
 @pytest.fixture
 def tls(tmp_path, pki, monkeypatch):
     """tls(name=..., ca=..., sans=..., days=...) puts the pair `server` and ca.crt into a directory like the role's."""
-    monkeypatch.setattr(_certificate_status, "default_address", lambda: "10.0.0.9")
+    monkeypatch.setattr(_sockets, "default_source", lambda: "10.0.0.9")
     directory = tmp_path / "tls"
     directory.mkdir()
 
@@ -112,5 +112,5 @@ def test_check_mode_says_that_certificates_would_be_issued(status, tls):
 
 
 def test_the_address_of_the_default_route_is_an_address():
-    address = _certificate_status.default_address()
-    assert address == "" or _certificate_status._certificate.ip_address(address)
+    address = _sockets.default_source()
+    assert address is None or _certificate.ip_address(address)

@@ -21,7 +21,7 @@ def refused(*arguments):
 
 def test_listen_address_in_order_of_preference(monkeypatch):
     monkeypatch.setattr(addresses, "is_local", lambda address: address in ("10.0.1.102", "10.0.9.9", "172.16.0.5"))
-    monkeypatch.setattr(addresses, "default_source", lambda: "172.16.0.5")
+    monkeypatch.setattr(addresses._sockets, "default_source", lambda: "172.16.0.5")
     assert addresses.listen_address("10.0.9.9", "10.0.1.102", "x") == "10.0.9.9"
     assert addresses.listen_address("", "10.0.1.102", "10.0.9.9") == "10.0.1.102"
     assert addresses.listen_address("", "", "10.0.9.9") == "10.0.9.9"
@@ -32,7 +32,7 @@ def test_listen_address_in_order_of_preference(monkeypatch):
     assert "10.0.1.103 is not an address of this host" in text
     assert "private_ip_address" in refused("", "10.0.1.103", "")
     assert "no IP address" in refused("redis-node-1a", "", "")
-    monkeypatch.setattr(addresses, "default_source", lambda: None)
+    monkeypatch.setattr(addresses._sockets, "default_source", lambda: None)
     assert "no default route" in refused("", "", "")
 
 
