@@ -116,46 +116,42 @@ def module_of(role: str) -> Any:
 @lru_cache(maxsize=None)
 def options_of(role: str) -> dict[str, dict[str, Any]]:
     text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(text, Loader=loader)["argument_specs"]["main"]["options"]  # noqa: S506  # a safe one
+    return load_yaml(text)["argument_specs"]["main"]["options"]
+
+
+def load_yaml(text: str) -> Any:
+    """Quickly, where PyYAML has its parser in C."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # a safe one
 
 
 def read(
     role: str, variables: Mapping[str, Any], all_needed: bool = True
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Every setting of a role by its full name, and for those that cannot be used what is wrong with them."""
-    own_checks, comma_lists, needed = (
-        getattr(module_of(role), name, ()) for name in ("OWN_CHECKS", "COMMA_LISTS", "NEEDED")
-    )
     settings, faults = {}, {}
-    for name, option in options_of(role).items():
-        wrong: list[str] = []
-        try:
-            value = variables[name] if name in variables else None  # noqa: SIM401  # get would hide an Unreadable
-        except Unreadable as err:
-            value = None
-            wrong.append(f"{name} cannot be read: {err}")
-        if name in comma_lists and isinstance(value, str):  # -e name=a,b and the surveys of AWX
-            value = [part.strip() for part in re.split("[,\n]", value) if part.strip()]
-        if value is None and (option.get("required") or name in needed) and all_needed and not wrong:
-            wrong.append(f"{name} is not set")
-        if value is not None:
-            value = typed(value, option, name, wrong, nested=name not in own_checks)
-        if value is None or wrong:
-            value = default_of(option)
-        settings[name] = value
+    for name in options_of(role):
+        settings[name], wrong = setting(role, name, variables, all_needed)
         if wrong:
             faults[name] = wrong
     return settings, faults
 
 
-def value_of(name: str, option: dict[str, Any], variables: Mapping[str, Any]) -> Any:
-    """One setting. What cannot be used is its default; read() says what is wrong with it."""
-    value = variables.get(name)
+def setting(role: str, name: str, variables: Mapping[str, Any], needed: bool = True) -> tuple[Any, list[str]]:
+    """One setting of a role, and what is wrong with it. One that cannot be used is its default."""
+    option, module = options_of(role)[name], module_of(role)
     wrong: list[str] = []
+    try:
+        value = variables[name] if name in variables else None  # noqa: SIM401  # get would hide an Unreadable
+    except Unreadable as err:
+        value = None
+        wrong.append(f"{name} cannot be read: {err}")
+    if name in getattr(module, "COMMA_LISTS", ()) and isinstance(value, str):  # -e name=a,b and the surveys of AWX
+        value = [part.strip() for part in re.split("[,\n]", value) if part.strip()]
+    if value is None and (option.get("required") or name in getattr(module, "NEEDED", ())) and needed and not wrong:
+        wrong.append(f"{name} is not set")
     if value is not None:
-        value = typed(value, option, name, wrong)
-    return default_of(option) if value is None or wrong else value
+        value = typed(value, option, name, wrong, nested=name not in getattr(module, "OWN_CHECKS", ()))
+    return (default_of(option) if value is None or wrong else value), wrong
 
 
 def judge(role: str, variables: Mapping[str, Any], host: Host) -> tuple[dict[str, Any], list[str]]:

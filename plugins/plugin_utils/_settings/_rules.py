@@ -17,9 +17,9 @@ from typing import Any
 import yaml
 
 from ...module_utils._text import is_duration
+from ._core import MARKER, ROLES, load_yaml
 
-MARKER = "Managed by redisops.monitoring"
-FILES = Path(__file__).resolve().parents[3] / "roles" / "prometheus" / "files"
+FILES = ROLES / "prometheus" / "files"
 PLACEHOLDER = re.compile(r"\[\[ (\w+) \]\]")
 # Alerts of the monitoring itself belong to no cluster.
 CLUSTER = "{{ with $labels.cluster }}?var-cluster={{ . | urlquery }}{{ end }}"
@@ -29,7 +29,7 @@ _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 @lru_cache(maxsize=None)
 def limits() -> dict[str, dict[str, float]]:
     """Every threshold with the keys default, min and max."""
-    return _loaded((FILES / "thresholds.yml").read_text(encoding="utf-8"))
+    return load_yaml((FILES / "thresholds.yml").read_text(encoding="utf-8"))
 
 
 @lru_cache(maxsize=None)
@@ -38,7 +38,7 @@ def alerts() -> dict[str, str]:
     return {
         rule["alert"]: rule["for"]
         for path in files()
-        for group in _loaded(path.read_text(encoding="utf-8"))["groups"]
+        for group in load_yaml(path.read_text(encoding="utf-8"))["groups"]
         for rule in group["rules"]
         if "alert" in rule
     }
@@ -52,7 +52,7 @@ def render(path: Path, s: dict[str, Any]) -> str:
     """A rule file with the numbers of these settings, without the alerts that they switch off."""
     numbers = thresholds(s)
     text = PLACEHOLDER.sub(lambda found: str(numbers.get(found[1], found[0])), path.read_text(encoding="utf-8"))
-    document = _loaded(text)
+    document = load_yaml(text)
     for group in document["groups"]:
         group["rules"] = [
             _rule(rule, s) for rule in group["rules"] if rule.get("alert") not in s["prometheus_rules_disabled"]
@@ -112,7 +112,3 @@ def _rule(rule: dict[str, Any], s: dict[str, Any]) -> dict[str, Any]:
     notes["runbook_url"] = f"{s['prometheus_runbook_base_url']}/{name}.md"
     notes["dashboard_url"] = s["prometheus_dashboard_url"] + CLUSTER
     return rule
-
-
-def _loaded(text: str) -> Any:
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # a safe one

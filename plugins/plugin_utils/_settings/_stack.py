@@ -14,8 +14,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from .. import _scrape_targets
-from . import _core, _grafana_urls, _secrets
+from . import _core, _grafana_urls, _secrets, prometheus
 
 TLS = "/etc/redisops/tls"
 CA = f"{TLS}/ca.crt"
@@ -111,13 +110,13 @@ class Settings(dict):
 
     def __init__(self, role: str, variables: Mapping[str, Any]) -> None:
         super().__init__()
-        self.options, self.variables = _core.options_of(role), variables
+        self.role, self.variables = role, variables
 
     def __missing__(self, name: str) -> Any:
-        return _core.value_of(name, self.options[name], self.variables)
+        return _core.setting(self.role, name, self.variables)[0]
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self.options else default
+        return self[name] if name in _core.options_of(self.role) else default
 
 
 class Stack:
@@ -216,7 +215,7 @@ class Stack:
             "blackbox_exporter_redis_ca_file": lambda: REDIS_CA,
             "blackbox_exporter_https_ca_file": lambda: CA,
         }
-        if str(self.variables.own.get("certificates_redis_client", "")).lower() in ("true", "yes", "1", "on"):
+        if _core.setting("certificates", "certificates_redis_client", self.variables.own)[0]:
             found["blackbox_exporter_redis_cert_file"] = lambda: PROBE[0]
             found["blackbox_exporter_redis_key_file"] = lambda: PROBE[1]
         return found
@@ -287,13 +286,8 @@ class Stack:
     def url(self, role: str) -> str:
         """URL of a service of this host as others reach it, with the path of its pages."""
         if role == "grafana":
-            own = _grafana_urls.api_url(self.of(role), self.host)
-            scheme, port, path = (
-                urlsplit(own).scheme,
-                self.of(role)["grafana_port"],
-                urlsplit(own).path,
-            )
-            return f"{scheme}://{_core.bracket(self.address)}:{port}{path}"
+            own = urlsplit(_grafana_urls.api_url(self.of(role), self.host))
+            return f"{own.scheme}://{_core.bracket(self.address)}:{self.of(role)['grafana_port']}{own.path}"
         web = self.asked(role)
         return f"{web.scheme}://{self.target(web)}{web.prefix}"
 
@@ -301,7 +295,7 @@ class Stack:
         return web.target if web.loopback else f"{_core.bracket(self.address)}:{web.setting('port')}"
 
     def grafana_page(self) -> str:
-        return Settings("grafana", self.variables)["grafana_root_url"].rstrip("/") or self.url("grafana")
+        return self.of("grafana")["grafana_root_url"].rstrip("/") or self.url("grafana")
 
     # What Prometheus scrapes
 
@@ -309,7 +303,7 @@ class Stack:
         found = {}
         if self.on("alertmanager") and self.asked("alertmanager").users.get(SCRAPER):
             found["alertmanager_password"] = self.asked("alertmanager").users[SCRAPER]
-        grafana = Settings("grafana", self.variables)
+        grafana = self.of("grafana")
         if self.on("grafana") and grafana["grafana_metrics_username"]:
             found["grafana_password"] = grafana["grafana_metrics_password"]
         return found
@@ -378,7 +372,7 @@ class Stack:
         return found
 
     def node_jobs(self, mine: dict[str, str]) -> list[dict[str, Any]]:
-        s = Settings("prometheus", self.variables)
+        s = self.of("prometheus")
         given = _core.given("prometheus")
         node: dict[str, Any] = {"job_name": "node", "honor_labels": True, "scheme": s["prometheus_exporter_scheme"]}
         if s["prometheus_exporter_ca_file"]:
@@ -434,16 +428,8 @@ class Stack:
         ]
 
     def nodes(self, port: int) -> list[dict[str, Any]]:
-        s = Settings("prometheus", self.variables)
-        groups, dummy, dummy = _scrape_targets.scrape_targets(
-            self.host.groups.get(s["prometheus_redis_group"], []),
-            self.host.hostvars,
-            port=port,
-            labels=s["prometheus_target_labels"],
-            tag_labels=s["prometheus_tag_labels"],
-            min_targets=0,  # too few are an error of the targets of redis-cluster
-        )
-        return groups
+        """The Redis nodes; too few are an error of the targets of redis-cluster."""
+        return prometheus.inventory_targets(self.of("prometheus"), self.host, port)[0]
 
     def port_of_nodes(self, name: str, default: int) -> int:
         nodes = self.host.groups.get("redis", [])

@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import re
 
-from .. import _scrape_targets
-from . import _core
+from . import _core, prometheus
 
 WEB = ("prometheus", "alertmanager", "blackbox_exporter")  # asked alike
 ROLES = {"redis": ("redis_exporter",), "monitoring": (*WEB, "grafana")}
@@ -134,14 +133,7 @@ def of_monitoring(s: dict, how: dict[str, dict]) -> dict:
 
 def targets(s: dict, host: _core.Host) -> list[dict]:
     """The targets that Prometheus should have, whatever its discovery, each with its node."""
-    groups = _scrape_targets.scrape_targets(
-        host.groups.get(s["prometheus_redis_group"], []),
-        host.hostvars,
-        port=s["prometheus_exporter_port"],
-        labels=s["prometheus_target_labels"],
-        tag_labels=s["prometheus_tag_labels"],
-        min_targets=0,
-    )[0]
+    groups = prometheus.inventory_targets(s, host, s["prometheus_exporter_port"])[0]
     return [
         {"target": target, "node": group["labels"].get("node", target), "labels": group["labels"]}
         for group in groups

@@ -113,15 +113,24 @@ def targets(s: dict, host: _core.Host) -> tuple[list[dict], list[str]]:
     """The targets of file_sd, and why hosts were left out that have no address."""
     if s["prometheus_discovery"] != "file_sd":
         return [], []
-    groups, dummy, left_out = _scrape_targets.scrape_targets(
-        host.groups.get(s["prometheus_redis_group"], []),
-        host.hostvars,
-        port=s["prometheus_exporter_port"],
-        labels=s["prometheus_target_labels"],
-        tag_labels=s["prometheus_tag_labels"],
-        min_targets=s["prometheus_min_targets"],
+    groups, dummy, left_out = inventory_targets(
+        s, host, port=s["prometheus_exporter_port"], min_targets=s["prometheus_min_targets"]
     )
     return groups, left_out
+
+
+def inventory_targets(
+    s: dict, host: _core.Host, port: int, names: list[str] | None = None, min_targets: int = 0
+) -> tuple[list[dict], list[str], list[str]]:
+    """The Redis nodes of the inventory, or those named, as targets with their labels; and what was left out, twice."""
+    return _scrape_targets.scrape_targets(
+        host.groups.get(s["prometheus_redis_group"], []) if names is None else names,
+        host.hostvars,
+        port=port,
+        labels=s["prometheus_target_labels"],
+        tag_labels=s["prometheus_tag_labels"],
+        min_targets=min_targets,
+    )
 
 
 def rule_files(s: dict, host: _core.Host) -> list[dict]:
