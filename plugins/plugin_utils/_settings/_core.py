@@ -422,6 +422,14 @@ class Web:
             "name": self.setting("web_tls_server_name") or self.address,
         }
 
+    def certificates(self, cas: list[str], client: str) -> list[dict[str, str]]:
+        """The same with the CA files of these settings, and the client certificate whose settings begin so."""
+        found = [self.certificate] if self.tls else []
+        found += [{"what": name, "ca": self.s[name]} for name in cas if self.s[name]]
+        if self.s[f"{client}_cert_file"]:
+            found.append({"what": client, "cert": self.s[f"{client}_cert_file"], "key": self.s[f"{client}_key_file"]})
+        return found
+
     @property
     def values(self) -> dict[str, Any]:
         """What templates read of it; web.yml.j2 of role _service is the web configuration."""

@@ -205,7 +205,9 @@ def service(s: dict, host: _core.Host) -> dict:
             "secrets": secrets,
             "purge": ["credentials"],
             "absent": [path for path in leftovers() if path not in files and Path(path).stem not in collectors],
-            "certificates": certificates(s, site),
+            "certificates": site.certificates(
+                ["node_exporter_web_tls_ca_file", "node_exporter_web_client_ca_file"], "node_exporter_web_client"
+            ),
             "checks": checks,
             "unit": "node_exporter.service",
             "inputs": [program],
@@ -246,17 +248,6 @@ def service(s: dict, host: _core.Host) -> dict:
             },
         },
     }
-
-
-def certificates(s: dict, site: _core.Web) -> list[dict]:
-    found = [site.certificate] if site.tls else []
-    for name in ("node_exporter_web_tls_ca_file", "node_exporter_web_client_ca_file"):
-        if s[name]:
-            found.append({"what": name, "ca": s[name]})
-    if s["node_exporter_web_client_cert_file"]:
-        cert, key = s["node_exporter_web_client_cert_file"], s["node_exporter_web_client_key_file"]
-        found.append({"what": "node_exporter_web_client", "cert": cert, "key": key})
-    return found
 
 
 def firewall(s: dict, site: _core.Web) -> list[str]:

@@ -188,7 +188,9 @@ def service(s: dict, host: _core.Host) -> dict:
             "secrets": secret_files,
             "prune": ["rules", "targets"],
             "purge": ["credentials"],
-            "certificates": certificates(s, site),
+            "certificates": site.certificates(
+                ["prometheus_web_tls_ca_file", "prometheus_exporter_ca_file"], "prometheus_exporter"
+            ),
             "checks": [
                 [program, *arguments, "--version"],
                 [promtool, "check", "config", "{dir}/prometheus.yml"],
@@ -225,17 +227,6 @@ def service(s: dict, host: _core.Host) -> dict:
             },
         },
     }
-
-
-def certificates(s: dict, site: _core.Web) -> list[dict]:
-    found = [site.certificate] if site.tls else []
-    for name in ("prometheus_web_tls_ca_file", "prometheus_exporter_ca_file"):
-        if s[name]:
-            found.append({"what": name, "ca": s[name]})
-    if s["prometheus_exporter_cert_file"]:
-        cert, key = s["prometheus_exporter_cert_file"], s["prometheus_exporter_key_file"]
-        found.append({"what": "prometheus_exporter", "cert": cert, "key": key})
-    return found
 
 
 def ec2_sd(s: dict) -> dict:
