@@ -19,6 +19,8 @@ ADDRESSES = {
 }
 STATES = ("pending", "running", "shutting-down", "terminated", "stopping", "stopped")
 TAG_LABELS = {"cluster": "Cluster", "environment": "Environment", "role": "Role"}
+# By these, rules and inhibitions tell nodes apart.
+IDENTITY = {"cluster": "Cluster", "environment": "Environment", "node": "Name"}
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 NOT_IN_LABEL_NAME = re.compile(r"[^a-zA-Z0-9_]")
@@ -63,7 +65,7 @@ def scrape_targets(
     reader = _Reader(hostvars, hostvars_prefix, hostvars_suffix)
     labels_of_target, not_wanted, no_address = {}, [], []
     host_of_target, host_of_instance, id_of = {}, {}, {}
-    name_labels = [label for label, tag in tag_labels.items() if tag == "Name" and label not in labels]
+    name_labels = [label for label, tag in tag_labels.items() if _is_name(label, tag) and label not in labels]
     for name in sorted(hosts):
         host = reader.read(name)
         if host.is_ec2 and host.state and host.state not in states:
@@ -115,13 +117,22 @@ def _make_unique(label, labels_of_target, host_of_target):
 
     Rules and inhibitions tell nodes apart by this label: with a shared one, the alert of one node mutes another node's.
     """
-    sharing = {}
-    for target, labels in labels_of_target.items():
-        key = labels.get("cluster"), labels.get("environment"), labels.get(label)
-        sharing.setdefault(key, []).append(target)
-    for targets in sharing.values():
-        for target in targets if len(targets) > 1 else ():
-            labels_of_target[target][label] = host_of_target[target.lower()]
+    changed = True
+    while changed:  # the name of the inventory may be the tag of yet another host
+        changed, sharing = False, {}
+        for target, labels in labels_of_target.items():
+            key = labels.get("cluster"), labels.get("environment"), labels.get(label)
+            sharing.setdefault(key, []).append(target)
+        for targets in sharing.values():
+            for target in targets if len(targets) > 1 else ():
+                name = host_of_target[target.lower()]
+                changed = changed or labels_of_target[target][label] != name
+                labels_of_target[target][label] = name
+
+
+def _is_name(label, tag):
+    """Whether the label says which node it is."""
+    return tag == "Name" or label == "node"
 
 
 class _Reader:
@@ -207,8 +218,11 @@ class _Host:
             value = tags.get(tag)
             if value is None and not self.is_ec2:
                 value = self.variable(label)
-            if tag == "Name" and (value is None or not _is_text(value)):
-                value = self.name
+            if value is None or not _is_text(value):
+                if _is_name(label, tag):
+                    value = self.name
+                elif label in IDENTITY:
+                    value = self.variables.get(f"monitoring_{label}", value)
             if value is not None:
                 found[label] = value
         return self.texts(found)

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from .. import _scrape_targets
-from . import _core, _stack
+from . import _core, _stack, prometheus
 
 OWN_FLAGS = ["web.listen-address", "web.config.file", "collector.disable-defaults", "collector.textfile.directory"]
 TEXTFILES = "/var/lib/node_exporter"
@@ -107,7 +107,7 @@ def connection(s: dict, host: _core.Host) -> dict:
 
 def scraped(host: _core.Host, names: list[str]) -> list[dict]:
     """The scrape targets that these hosts are."""
-    tags = host.variables.get("prometheus_tag_labels", {**_scrape_targets.TAG_LABELS, "node": "Name"})
+    tags = prometheus.tag_labels(host.variables.get("prometheus_tag_labels", _scrape_targets.TAG_LABELS))
     labels = host.variables.get("prometheus_target_labels", {})
     return _scrape_targets.scrape_targets(names, host.hostvars, labels=labels, tag_labels=tags, min_targets=0)[0]
 
@@ -120,6 +120,8 @@ def node(s: dict, host: _core.Host) -> str:
     """The label of certificate files."""
     if s["node_exporter_node"]:
         return s["node_exporter_node"]
+    if host.name not in redis_nodes(host) and "monitoring" in host.group_names:
+        return host.name  # as in the scrape jobs of its services
     own = scraped(host, [host.name])
     if own and own[0]["labels"].get("node", host.name) != host.name and host.name in redis_nodes(host):
         # Among all: hosts that share a name are told apart.

@@ -55,6 +55,11 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     found += _core.flags_problems(s, "prometheus", OWN_FLAGS)
     if s["prometheus_discovery"] == "ec2_sd" and not ec2_region(s):
         found.append("prometheus_discovery is ec2_sd: set prometheus_ec2_sd.region")
+    if "node" in s["prometheus_target_labels"]:
+        found.append(
+            "prometheus_target_labels has node, which all Redis nodes would share: alerts of one would mute those of"
+            " another. Give a host the variable node instead, or its instance another tag Name"
+        )
     try:
         targets(s, host)
     except ValueError as err:
@@ -128,9 +133,14 @@ def inventory_targets(
         host.hostvars,
         port=port,
         labels=s["prometheus_target_labels"],
-        tag_labels=s["prometheus_tag_labels"],
+        tag_labels=tag_labels(s["prometheus_tag_labels"]),
         min_targets=min_targets,
     )
+
+
+def tag_labels(given: dict) -> dict:
+    """Those of the user; and cluster, environment and node, without which one alert would mute any other."""
+    return {**_scrape_targets.IDENTITY, **given}
 
 
 def rule_files(s: dict, host: _core.Host) -> list[dict]:
@@ -207,7 +217,7 @@ def service(s: dict, host: _core.Host) -> dict:
             "external_labels": {name: str(value) for name, value in s["prometheus_external_labels"].items()},
             "targets": found,
             "ec2_sd": ec2_sd(s),
-            "ec2_labels": ec2_labels(s),
+            "ec2_relabelling": ec2_relabelling(s, host),
             "service": {
                 "role": "prometheus",
                 "description": "Prometheus",
@@ -243,14 +253,45 @@ def ec2_sd(s: dict) -> dict:
     }
 
 
-def ec2_labels(s: dict) -> dict:
-    """The labels of scrape_targets, each with the label of the discovery that it comes from."""
-    return {
-        "instance_id": "__meta_ec2_instance_id",
-        "availability_zone": "__meta_ec2_availability_zone",
-        "instance_type": "__meta_ec2_instance_type",
-        **{
-            label: "__meta_ec2_tag_" + re.sub("[^a-zA-Z0-9_]", "_", tag)
-            for label, tag in s["prometheus_tag_labels"].items()
-        },
+def ec2_relabelling(s: dict, host: _core.Host) -> list[dict]:
+    """From the labels of the discovery to those of scrape_targets.
+
+    Relabelling sees one instance at a time and cannot tell that another has the same name. So a node has the instance
+    id in its name, unless the inventory knows it: then it has the label that it has everywhere else.
+    """
+    rules: list[dict] = []
+
+    def put(label: str, *sources: str, regex: str = r"(.*\S.*)", value: str = "$1") -> None:
+        rule = {"source_labels": list(sources), "regex": regex, "target_label": label, "replacement": value}
+        rules.append(rule if sources else {"target_label": label, "replacement": value})
+
+    tags = {
+        label: "__meta_ec2_tag_" + re.sub("[^a-zA-Z0-9_]", "_", tag)
+        for label, tag in tag_labels(s["prometheus_tag_labels"]).items()
     }
+    for name in ("instance_id", "availability_zone", "instance_type"):
+        put(name, f"__meta_ec2_{name}")
+    for label in _scrape_targets.IDENTITY:
+        if host.variables.get(f"monitoring_{label}"):
+            put(label, value=literal(host.variables[f"monitoring_{label}"]))
+    put("node", "__meta_ec2_instance_id")
+    for label, tag in tags.items():
+        if label == "node":
+            put(label, tag, "__meta_ec2_instance_id", regex=r"(.*\S.*);(.+)", value="${1}_$2")
+        else:
+            put(label, tag)
+    for group in inventory_targets(s, host, s["prometheus_exporter_port"])[0]:
+        name = group["labels"].get("node")
+        if name and "instance_id" in group["labels"]:
+            put("node", "__meta_ec2_instance_id", regex=group["labels"]["instance_id"], value=literal(name))
+        elif name:  # of a static inventory
+            addresses = "|".join(re.escape(target) for target in group["targets"])
+            put("node", "__address__", regex=addresses, value=literal(name))
+    for label, value in s["prometheus_target_labels"].items():
+        put(label, value=literal(value))
+    return rules
+
+
+def literal(value: object) -> str:
+    """As the replacement of a relabelling."""
+    return str(value).replace("$", "$$")

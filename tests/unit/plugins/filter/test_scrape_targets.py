@@ -660,3 +660,39 @@ def test_hosts_without_ec2_that_share_a_node_are_told_apart():
 def test_a_label_that_is_given_stays():
     hostvars = {f"host-{n}": {"ansible_host": f"192.0.2.{n}"} for n in (1, 2)}
     assert nodes_of(hostvars, labels={"node": "pair"}) == {"192.0.2.1": "pair"}  # one group: both targets are alike
+
+
+def nodes(tags, **options):
+    """The label node of each host, by its name in the inventory."""
+    hostvars = {
+        name: ec2(instance_id=f"i-{n}", private_ip_address=f"10.2.0.{n}", tags=one)
+        for n, (name, one) in enumerate(tags.items())
+    }
+    groups = scrape_targets(
+        list(hostvars), hostvars, **{"tag_labels": {"cluster": "Cluster", "node": "Name"}, **options}
+    )
+    found = {target: group["labels"].get("node") for group in groups for target in group["targets"]}
+    return {name: found[f"10.2.0.{n}:9121"] for n, name in enumerate(hostvars)}
+
+
+def test_the_name_that_a_host_gets_instead_is_not_the_tag_of_another():
+    assert nodes({"a": {"Name": "x"}, "b": {"Name": "x"}, "c": {"Name": "a"}}) == {"a": "a", "b": "b", "c": "c"}
+
+
+def test_names_of_two_clusters_or_that_differ_in_case_stay():
+    assert nodes(
+        {"a": {"Name": "x", "Cluster": "1"}, "b": {"Name": "x", "Cluster": "2"}, "c": {"Name": "X", "Cluster": "1"}}
+    ) == {"a": "x", "b": "x", "c": "X"}
+
+
+def test_a_node_that_is_named_by_another_tag_is_told_apart_as_well():
+    tags = {"a": {"Host": "x"}, "b": {"Host": "x"}, "c": {"Host": " "}, "d": {}, "e": {"Host": "y"}}
+    assert nodes(tags, tag_labels={"node": "Host"}) == {"a": "a", "b": "b", "c": "c", "d": "d", "e": "y"}
+
+
+def test_an_instance_without_the_tag_is_of_the_cluster_of_its_variables():
+    hosts = {"monitoring_cluster": "c", "monitoring_environment": "e"}
+    for tags in ({}, {"Cluster": "", "Environment": " "}):
+        dummy, labels = one(ec2(tags=tags, **hosts))
+        assert (labels["cluster"], labels["environment"]) == ("c", "e")
+    assert one(ec2(tags={"Cluster": "other"}, **hosts))[1]["cluster"] == "other"

@@ -142,7 +142,7 @@ def test_wrong_settings(judge, changed, says):
 
 
 def test_an_inventory_that_scrape_targets_refuses(judge, host):
-    on = host(hostvars={"monitoring-1": {"ansible_host": "10.0.0.300"}})
+    on = host(hostvars={"monitoring-1": {"ansible_host": "10.0.0.300"}}, group_names=[])
     assert judge("node_exporter", LOCAL, on) == []  # nothing to label
     [problem] = judge("node_exporter", {**LOCAL, **FILES}, on)
     assert problem.startswith("scrape_targets: the host monitoring-1 has the address '10.0.0.300'")
@@ -203,8 +203,22 @@ def test_hosts_that_share_a_name_are_told_apart_as_in_the_scrape_targets(read, h
     assert node_exporter.node(read("node_exporter"), on) == "a-1"
     alone = host(name="a-1", groups={"redis": ["a-1"]}, hostvars=hostvars)
     assert node_exporter.node(read("node_exporter"), alone) == "redis-node-1a"
-    outside = host(name="a-1", groups={}, hostvars=hostvars)
+    outside = host(name="a-1", groups={}, group_names=[], hostvars=hostvars)
     assert node_exporter.node(read("node_exporter"), outside) == "redis-node-1a"
+    monitoring = host(name="a-1", groups={}, hostvars=hostvars)
+    assert node_exporter.node(read("node_exporter"), monitoring) == "a-1", "as the scrape jobs of the host have it"
+
+
+def test_snapshots_have_the_labels_of_their_nodes_whatever_tag_labels_leave_out(read, host):
+    hostvars = {
+        name: {**EC2, "private_ip_address": f"10.0.1.{name[-1]}", "instance_id": f"i-{name[-1]}"}
+        for name in ("a-1", "a-2")
+    }
+    on = host(hostvars=hostvars, groups={"redis": list(hostvars)}, variables={"prometheus_tag_labels": {"team": "T"}})
+    found = node_exporter.ebs_instances(read("node_exporter"), on)
+    assert {key: (one["node"], one["cluster"]) for key, one in found.items()} == {
+        "i-1": ("a-1", "redis-prod"), "i-2": ("a-2", "redis-prod")
+    }  # fmt: skip
 
 
 def test_what_the_settings_say_goes_before_the_inventory(read, host):

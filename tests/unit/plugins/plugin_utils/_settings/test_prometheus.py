@@ -94,6 +94,7 @@ def test_defaults_are_fine(judge):
         ),
         ({"prometheus_flags": {"config.file": "/x"}}, "prometheus_flags sets config.file, which belongs to the role"),
         ({"prometheus_discovery": "ec2_sd"}, "prometheus_discovery is ec2_sd: set prometheus_ec2_sd.region"),
+        ({"prometheus_target_labels": {"node": ""}}, "prometheus_target_labels has node, which all Redis nodes would"),
         ({"prometheus_discovery": "dns"}, "prometheus_discovery is dns: choose one of file_sd, ec2_sd"),
         ({"prometheus_redis_group": "nobody"}, "scrape_targets: no hosts to scrape"),
         ({"prometheus_min_targets": 3}, "scrape_targets: 2 of 2 hosts can be scraped, fewer than min_targets=3"),
@@ -270,8 +271,82 @@ def test_discovery_by_the_ec2_api(service):
             "port": 9121,
         }
     ]
-    assert {"source_labels": ["__meta_ec2_tag_Name_of_it"], "target_label": "node"} in job["relabel_configs"]
     assert {"target_label": "team", "replacement": "storage $$1"} in job["relabel_configs"]
+    node = {"instance_id": "i-1", "tag_Name_of_it": "n1", "private_ip": "10.0.9.1"}
+    assert relabelled(job, node)["node"] == "n1_i-1"
+
+
+def relabelled(job, instance):
+    """The labels that Prometheus gives to an instance: a replacement for each rule whose regex fits all of it."""
+    labels = {f"__meta_ec2_{name}": value for name, value in instance.items()}
+    labels["__address__"] = f"{instance['private_ip']}:{job['ec2_sd_configs'][0]['port']}"
+    for rule in job["relabel_configs"]:
+        text = ";".join(labels.get(name, "") for name in rule.get("source_labels", []))
+        found = re.fullmatch(rule.get("regex", "(.*)"), text, re.DOTALL)
+        if found:
+            value = re.sub(
+                r"\$(\$|\{(\d+)\}|(\d+))",
+                lambda m: "$" if m[1] == "$" else found[int(m[2] or m[3])],
+                rule.get("replacement", "$1"),
+            )
+            labels[rule["target_label"]] = value
+    return {name: value for name, value in labels.items() if value and not name.startswith("__")}
+
+
+def ec2_instance(number, **tags):
+    return {
+        "instance_id": f"i-{number}",
+        "private_ip": f"10.0.9.{number}",
+        **{f"tag_{name}": value for name, value in tags.items()},
+    }
+
+
+def known(instance, **more):
+    """The variables of the inventory for an instance."""
+    tags = {name[4:]: value for name, value in instance.items() if name.startswith("tag_")}
+    return {
+        "instance_id": instance["instance_id"], "private_ip_address": instance["private_ip"], "tags": tags, **more
+    }  # fmt: skip
+
+
+def test_discovery_never_gives_two_nodes_one_name(service, host, run_checks):
+    """Relabelling cannot see that two instances have the same name, or that a new one took that of an old one."""
+    mine = {"Cluster": "c", "Environment": "e"}
+    first, second, other = (ec2_instance(n, Name=name, **mine) for n, name in ((1, "redis"), (2, "redis"), (3, "r.3")))
+    hostvars = {"r1": known(first), "r2": known(second), "r3": known(other), "old": {"ansible_host": "10.0.9.4"}}
+    on = host(
+        groups={"redis": list(hostvars), "monitoring": ["monitoring-1"]},
+        hostvars={**hostvars, "monitoring-1": {}},
+        variables={"monitoring_cluster": "c", "monitoring_environment": "e$1"},
+    )
+    said = service("prometheus", {"prometheus_discovery": "ec2_sd", "monitoring_aws_region": "us-east-1"}, on)
+    assert run_checks(said) == ""
+    job = yaml.safe_load(rendered(said)["prometheus.yml"])["scrape_configs"][0]
+    for instance, node in (
+        (first, "r1"),
+        (second, "r2"),
+        (other, "r.3"),
+        (ec2_instance(4, Name="anything", **mine), "old"),
+        (ec2_instance(5, Name="redis", **mine), "redis_i-5"),
+        (ec2_instance(6, Name="Redis", **mine), "Redis_i-6"),
+        (ec2_instance(7, Name=" ", **mine), "i-7"),
+        (ec2_instance(8, **mine), "i-8"),
+    ):
+        assert relabelled(job, instance) == {
+            "instance_id": instance["instance_id"], "node": node, "cluster": "c", "environment": "e"
+        }, node  # fmt: skip
+    untagged = relabelled(job, ec2_instance(9, Name="n", Cluster=""))
+    assert (untagged["cluster"], untagged["environment"], untagged["node"]) == ("c", "e$1", "n_i-9")
+    # The targets of the inventory, which the probes and node_exporter have, are labelled alike.
+    inventory = service("prometheus", {}, on)["values"]["targets"]
+    assert sorted(one["labels"]["node"] for one in inventory) == ["old", "r.3", "r1", "r2"]
+
+
+def test_a_node_has_its_labels_whatever_tag_labels_leave_out(service, host):
+    hostvars = {"r1": {"ansible_host": "10.0.9.1"}, "r2": {"ansible_host": "10.0.9.2", "monitoring_cluster": "c"}}
+    on = host(groups={"redis": list(hostvars)}, hostvars=hostvars)
+    found = service("prometheus", {"prometheus_tag_labels": {"team": "Team"}}, on)["values"]["targets"]
+    assert [one["labels"] for one in found] == [{"node": "r1"}, {"cluster": "c", "node": "r2"}]
 
 
 def test_release(service):
