@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core, _stack
 
 # An inventory plugin that fails leaves empty groups and exit code 0, and every play would be skipped in silence.
 EMPTY = (
-    "The inventory has no host in the group '%s'. The inventory plugin may have failed (look for its warning above) or"
+    "The inventory has no host %s. The inventory plugin may have failed (look for its warning above) or"
     " matched nothing; see `ansible-inventory --graph`."
 )
 
@@ -22,14 +23,18 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         dummy, options = self.validate_argument_spec(
-            {"role": {"type": "str"}, "parts": {"type": "list", "elements": "str", "choices": list(_core.PARTS)}},
+            {
+                "role": {"type": "str"},
+                "parts": {"type": "list", "elements": "str", "choices": list(_core.PARTS)},
+                "hosts": {"type": "list", "elements": "str", "default": ["redis", "monitoring"]},
+            },
             required_one_of=[("role", "parts")],
             mutually_exclusive=[("role", "parts")],
         )
         if options["role"]:
             self.judge_one(options["role"], task_vars, result)
         else:
-            self.judge_all(options["parts"], task_vars, result)
+            self.judge_all(options["parts"], options["hosts"], task_vars, result)
         result["changed"] = False
         return result
 
@@ -46,8 +51,10 @@ class ActionModule(ActionBase):
             names = ("name", "root", "version", "binaries", "url", "src", "checksum")
             result.update(unit=found["unit"], release={name: found[name] for name in names if name in found})
 
-    def judge_all(self, parts, task_vars, result):
-        lines = [EMPTY % group for group in ("redis", "monitoring") if not task_vars["groups"].get(group)]
+    def judge_all(self, parts, patterns, task_vars, result):
+        matching = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
+        empty = [one for pattern in patterns if not matching.run([pattern], task_vars) for one in pattern.split(":")]
+        lines = [EMPTY % nobody(one) for one in empty]
         if not lines:
             lines = self.problems_of_all(parts, task_vars)
         if lines:
@@ -65,3 +72,9 @@ class ActionModule(ActionBase):
             for problem in found:
                 hosts.setdefault(problem, []).append(name)
         return ["%s: %s" % (", ".join(dict.fromkeys(names)), problem) for problem, names in hosts.items()]
+
+
+def nobody(pattern):
+    """Whom a part of a pattern for hosts was looking for, in words."""
+    group = pattern.partition("[")[0]
+    return "in the group '%s'" % group if group in ("redis", "monitoring") else "that is named '%s'" % pattern

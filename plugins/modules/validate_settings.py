@@ -25,11 +25,17 @@ options:
   parts:
     description:
       - Playbooks whose roles are checked for all their hosts. Roles that C(--tags) or C(--skip-tags) leave out are not.
-      - A problem that several hosts have is one line. An inventory without a host in the group C(redis) or
-        C(monitoring) is a problem in any case.
+      - A problem that several hosts have is one line.
     type: list
     elements: str
-    choices: [exporters, security_groups, monitoring]
+    choices: [certificates, exporters, security_groups, monitoring]
+  hosts:
+    description:
+      - With O(parts), patterns for hosts as a play takes them. One that matches no host of the inventory is a problem.
+    type: list
+    elements: str
+    default: [redis, monitoring]
+    version_added: 1.1.0
 seealso:
   - module: redisops.monitoring.service_config
 """
