@@ -122,6 +122,19 @@ def decode_der(der):
     return Certificate(der)
 
 
+def authority_in_use(authorities, issuers=()):
+    """Of the authorities in a file, which are alternatives, the one that counts.
+
+    That is one that signed something, by the issuers of other certificates: the first to end, and of those with one
+    name the last. Where none is known to be used it is the one that ends last.
+    """
+    last = {}
+    for one in sorted(authorities, key=lambda one: one.not_after):
+        last[one.subject] = one
+    used = [last[name] for name in issuers if name in last]
+    return min(used, key=lambda one: one.not_after) if used else one
+
+
 # ------------------------------------------------------------------------------------------------------- ASN.1, DER
 
 

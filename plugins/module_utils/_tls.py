@@ -157,9 +157,14 @@ def check_ca(path, what):
             "%s: %s holds no CA certificate (%s is none); name the file of the authority that signed"
             % (what, path, certificates[0].subject)
         )
-    newest = max(certificates, key=lambda certificate: certificate.not_after)
-    check_valid_now(newest, path, what)
-    return certificates
+    problems = []
+    for certificate in sorted(certificates, key=lambda one: one.not_after, reverse=True):
+        try:
+            check_valid_now(certificate, path, what)
+            return certificates  # they are alternatives: one that is valid will do
+        except FileProblem as problem:
+            problems.append(problem)
+    raise problems[0]
 
 
 def check_pair(cert_path, key_path, what):

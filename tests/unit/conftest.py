@@ -45,13 +45,13 @@ class Pki:
         self.directory = directory
         self._authorities = {}
 
-    def ca(self, name="ca", days=90):
+    def ca(self, name="ca", days=90, begins=-60):
         from cryptography import x509
 
         if name not in self._authorities:
             key, path = self._key(name)
             subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-            builder = self._builder(subject, subject, key, days).add_extension(
+            builder = self._builder(subject, subject, key, days, begins).add_extension(
                 x509.BasicConstraints(ca=True, path_length=None), critical=True
             )
             certificate = self._sign(builder, key)
@@ -83,7 +83,7 @@ class Pki:
             return x509.DNSName(san)
 
     @staticmethod
-    def _builder(subject, issuer, key, days):
+    def _builder(subject, issuer, key, days, begins=-60):
         from cryptography import x509
 
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -93,7 +93,7 @@ class Pki:
             .issuer_name(issuer)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=60))
+            .not_valid_before(now + datetime.timedelta(days=begins))
             .not_valid_after(now + datetime.timedelta(days=days))
         )
 

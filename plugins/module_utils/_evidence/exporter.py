@@ -146,10 +146,11 @@ class Exporter:
 
     def files(self):
         found = {}
-        if self.ca_file:
-            found["exporter_ca"] = authority(self.ca_file, self.reader)
         if self.cert_file:
             found["exporter_client"] = certificate(self.cert_file, self.key_file, self.reader)
+        if self.ca_file:
+            issuers = [one["issuer"] for one in found.values() if "issuer" in one]
+            found["exporter_ca"] = authority(self.ca_file, self.reader, issuers)
         if self.web_cert_file:
             found["exporter_server"] = certificate(self.web_cert_file, self.web_key_file, self.reader)
         path = source(self.flags.get("redis.password-file", ""), self.unit)

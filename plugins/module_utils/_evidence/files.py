@@ -78,10 +78,11 @@ def certificate(path, key_path="", user=""):
     return found
 
 
-def authority(path, user=""):
+def authority(path, user="", issuers=()):
+    """A CA file: the fields of the authority in it that is used, by the issuers of other certificates."""
     found = {"path": path, "way": access(path, user)}
     try:
-        found.update(describe(_tls.check_ca(path, "")[0]))
+        found.update(describe(_certificate.authority_in_use(_tls.check_ca(path, ""), issuers)))
     except (_tls.FileProblem, OSError) as err:
         found["problem"] = one_line(err, 500).lstrip(": ")
     return found

@@ -60,7 +60,8 @@ def files(settings, user):
         found["redis_server"] = certificate(path, settings.get("tls-key-file", ""), user)
         found["redis_server"]["fingerprint"] = fingerprint_of(path)
     if settings.get("tls-ca-cert-file"):
-        found["redis_ca"] = authority(settings["tls-ca-cert-file"], user)
+        issuers = [one["issuer"] for one in found.values() if "issuer" in one]
+        found["redis_ca"] = authority(settings["tls-ca-cert-file"], user, issuers)
     for name in ("aclfile", "dir"):
         if os.path.isabs(settings.get(name, "")):
             found["redis_" + name] = {"path": settings[name], "way": access(settings[name], user)}

@@ -5,6 +5,9 @@
 
     redis_tls_cert_files.py --node NAME [--output FILE] USAGE=PATH ...
 
+In a file with the usage ca the certificates are alternatives: the end of the one that signed another file counts, else
+the last. Of other files it is the earliest end, without authorities that a file with the usage ca has as well.
+
 One file that cannot be read or parsed fails the whole run, and the output stays as it was.
 """
 
@@ -15,7 +18,7 @@ import os
 import sys
 
 # Installed beside this file
-from _certificate import decode_pem, split_pem
+from _certificate import authority_in_use, decode_pem, split_pem
 from _files import write_atomically
 
 METRIC = "redis_tls_cert_file_not_after_timestamp_seconds"
@@ -26,17 +29,29 @@ class Problem(Exception):
     """One line for the journal."""
 
 
-def earliest(path, content):
-    """End of validity of the certificate in a PEM text that ends first."""
+def certificates(path, content):
+    """Those in a PEM text."""
     if content.strip() == MISSING:
         raise Problem(f"{path} does not exist")
     blocks = split_pem(content.decode("utf-8", "replace"))
     if not blocks:
         raise Problem(f"{path} holds no PEM certificate")
     try:
-        return min(decode_pem(block).not_after for block in blocks)
+        return [decode_pem(block) for block in blocks]
     except ValueError:
         raise Problem(f"{path} holds a damaged PEM certificate") from None
+
+
+def ends(files):
+    """End of validity of each file, given as (usage, certificates)."""
+    trusted = {one.subject for usage, found in files if usage == "ca" for one in found}
+    issuers = {one.issuer for usage, found in files if usage != "ca" for one in found}
+    for usage, found in files:
+        if usage == "ca":
+            yield authority_in_use(found, issuers).not_after
+        else:  # a server may send a root along, signed by an older one that ends earlier: nobody needs it
+            needed = [one for one in found[1:] if not (one.is_ca and one.subject in trusted)]
+            yield min(one.not_after for one in [found[0], *needed])
 
 
 def read(path):
@@ -55,17 +70,19 @@ def quoted(value):
 
 def metrics(node, files, directory):
     """The text of the output; with a directory the certificates are its files cert-0, cert-1, ..."""
-    lines, problems = [], []
+    found, problems = [], []
     for number, (usage, path) in enumerate(files):
         try:
-            end = earliest(path, read(os.path.join(directory, f"cert-{number}") if directory else path))
+            content = read(os.path.join(directory, f"cert-{number}") if directory else path)
+            found.append((usage, certificates(path, content)))
         except Problem as problem:
             problems.append(str(problem))
-        else:
-            lines.append(f"{METRIC}{{path={quoted(path)},node={quoted(node)},usage={quoted(usage)}}} {end}\n")
     if problems:
         raise Problem("; ".join(problems))
-    return f"# HELP {METRIC} End of validity.\n# TYPE {METRIC} gauge\n" + "".join(lines)
+    lines = [f"# HELP {METRIC} End of validity.", f"# TYPE {METRIC} gauge"]
+    for (usage, path), end in zip(files, ends(found)):
+        lines.append(f"{METRIC}{{path={quoted(path)},node={quoted(node)},usage={quoted(usage)}}} {end}")
+    return "\n".join(lines) + "\n"
 
 
 def usage_and_path(text):

@@ -94,18 +94,19 @@ def key():
 def certificate(key):
     """certificate(days) -> PEM of a certificate that ends then."""
 
-    def make(days):
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis-node-1a")])
+    def make(days, subject="redis-node-1a", issuer="redis-node-1a", is_ca=False):
+        name, signer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (subject, issuer))
         now = datetime.now(timezone.utc).replace(microsecond=0)
         built = (
             x509.CertificateBuilder()
             .subject_name(name)
-            .issuer_name(name)
+            .issuer_name(signer)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=400))
             .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.SubjectAlternativeName([x509.DNSName("redis-node-1a")]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
             .sign(key, hashes.SHA256())
         )
         return built.public_bytes(serialization.Encoding.PEM).decode(), int((now + timedelta(days=days)).timestamp())
@@ -122,21 +123,57 @@ def run_certs(certs, monkeypatch):
     return run
 
 
+@pytest.fixture
+def end_of(certs):
+    """end_of(text, usage, (usage, text) of other files ...) -> the date that the file gets."""
+
+    def end(text, usage="server", *others):
+        files = [(one, certs.certificates("x", content.encode())) for one, content in [(usage, text), *others]]
+        return next(certs.ends(files))
+
+    return end
+
+
 @pytest.mark.parametrize("days", [-30, 0, 9, 825, 9000, 40000])  # from 2050 on the time is written in another way
-def test_end_of_validity(certs, certificate, days):
+def test_end_of_validity(end_of, certificate, days):
     pem, end = certificate(days)
-    assert certs.earliest("x", pem.encode()) == end
-    assert certs.earliest("x", pem.replace("\n", "\r\n").encode()) == end
-    assert certs.earliest("x", pem.replace("N CERT", "N X509 CERT").replace("D CERT", "D X509 CERT").encode()) == end
+    assert end_of(pem) == end
+    assert end_of(pem.replace("\n", "\r\n")) == end
+    assert end_of(pem.replace("N CERT", "N X509 CERT").replace("D CERT", "D X509 CERT")) == end
 
 
-def test_of_a_file_with_several_certificates_the_one_that_ends_first_counts(certs, certificate, key):
+def test_of_a_file_with_several_certificates_the_one_that_ends_first_counts(end_of, certificate, key):
     (leaf, soon), (issuer, _late) = certificate(5), certificate(500)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
     for text in (leaf + issuer, issuer + "some text\n" + leaf, private + issuer + leaf):
-        assert certs.earliest("x", text.encode()) == soon
+        assert end_of(text) == soon
+
+
+def test_of_authorities_in_one_file_the_one_that_is_used_counts(end_of, certificate):
+    """Debian's bundle has roots that expired, and in a rotation old and new lie side by side."""
+    (old, old_end), (new, new_end) = (certificate(days, name, name, True) for days, name in ((-3, "old"), (900, "new")))
+    (root, _end), (intermediate, intermediate_end) = certificate(700, "r", "r", True), certificate(20, "i", "r", True)
+    leaf_of = {name: certificate(90, "leaf", name)[0] for name in ("old", "new", "i", "stranger")}
+    assert end_of(old + new, "ca") == end_of(new + old, "ca") == new_end
+    assert end_of(old + new, "ca", ("client", leaf_of["new"])) == new_end
+    assert end_of(old + new, "ca", ("client", leaf_of["stranger"])) == new_end
+    assert end_of(old, "ca", ("client", leaf_of["new"])) == old_end
+    # One that still signs what is in use is no thing of the past.
+    assert end_of(new + old, "ca", ("client", leaf_of["new"]), ("exporter", leaf_of["old"])) == old_end
+    assert end_of(root + intermediate, "ca", ("client", leaf_of["i"])) == intermediate_end
+    again, again_end = certificate(400, "old", "old", True)
+    assert end_of(again + old, "ca", ("client", leaf_of["old"])) == again_end, "the same CA, issued again"
+
+
+def test_a_root_that_an_older_one_signed_counts_only_where_nobody_trusts_it_itself(end_of, certificate):
+    (leaf, _end), (crossed, crossed_end) = certificate(200, "leaf", "new"), certificate(2, "new", "old", True)
+    new = certificate(900, "new", "new", True)[0]
+    leaf_end = end_of(leaf)
+    assert end_of(leaf + crossed, "exporter", ("ca", new)) == leaf_end
+    assert end_of(leaf + crossed, "exporter") == crossed_end
+    assert end_of(crossed, "client", ("ca", new)) == crossed_end, "the first is the certificate itself"
 
 
 def test_output_and_how_it_is_replaced(run_certs, certificate, tmp_path):

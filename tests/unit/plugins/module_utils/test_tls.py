@@ -113,6 +113,19 @@ def test_bundle_of_authorities(pki, tmp_path):
     assert len(_tls.check_ca(str(path), "CA")) == 2
 
 
+def test_authorities_in_a_bundle_are_alternatives(pki, tmp_path):
+    past, now, gone, next_one = (
+        Path(pki.ca(*args)).read_text() for args in (("past", -1), ("ca",), ("gone", -30), ("next", 900, 30))
+    )
+    path = tmp_path / "bundle.pem"
+    path.write_text(past + next_one + now + gone)
+    assert len(_tls.check_ca(str(path), "CA")) == 4
+    path.write_text(past + gone)
+    assert "expired on" in refused(_tls.check_ca, str(path), "CA")
+    path.write_text(past + next_one)
+    assert "not valid yet" in refused(_tls.check_ca, str(path), "CA")
+
+
 def test_leaf_in_place_of_the_ca(pki, tmp_path):
     path = tmp_path / "leaf.pem"
     subprocess.run(

@@ -46,6 +46,16 @@ def test_a_certificate_tells_its_names_and_whether_its_key_fits(tmp_path, pki):
     assert "does not exist" in files.certificate(str(tmp_path / "no.crt"), key)["problem"]
 
 
+def test_of_a_bundle_the_authority_that_is_used_is_told(tmp_path, pki):
+    path = tmp_path / "bundle.pem"
+    names = {"evidence-past": -1, "evidence-old": 5, "evidence-new": 900}
+    path.write_text("".join(Path(pki.ca(name, days)).read_text() for name, days in names.items()))
+    assert files.authority(str(path))["subject"] == "commonName=evidence-new"
+    cert, key = pki.issue("of-old", ca="evidence-old")
+    issuers = [files.certificate(cert, key)["issuer"]]
+    assert files.authority(str(path), "", issuers)["subject"] == "commonName=evidence-old"
+
+
 def test_files_that_systemd_hands_over(tmp_path, pki):
     (tmp_path / "empty").write_text("")
     (tmp_path / "password").write_text(CANARY)
