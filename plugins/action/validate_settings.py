@@ -66,9 +66,9 @@ class ActionModule(ActionBase):
         tags = [set(task_vars.get(name) or []) for name in ("ansible_run_tags", "ansible_skip_tags")]
         for name, roles in _core.selected(parts, task_vars["groups"], *tags).items():
             variables, host = _ansible.context(roles, task_vars, self._templar, name)
-            found = _stack.problems(variables) + [
-                line for role in roles for line in _core.judge(role, variables, host)[1]
-            ]
+            found = _stack.problems(variables)
+            for role in roles:
+                found += _core.judge(role, variables, host)[1] + _ansible.vault_problems(role, variables)
             for problem in found:
                 hosts.setdefault(problem, []).append(name)
         return ["%s: %s" % (", ".join(dict.fromkeys(names)), problem) for problem, names in hosts.items()]

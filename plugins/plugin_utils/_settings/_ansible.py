@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
+from ansible.release import __version__ as ansible_version
 
 from ...module_utils._text import one_line
 from . import _core, _stack
@@ -34,6 +35,36 @@ def plain(value):
     return str.__str__(value) if isinstance(value, str) else str(value)
 
 
+def inline_vaults(value, option, name, hidden=False):
+    """Where a secret of an option is an inline `!vault`.
+
+    Ansible checks the options of a role before its first task, and in ansible-core before 2.19 that check fails for
+    such values of options with no_log. Later ones have no such type.
+    """
+    hidden = hidden or bool(option.get("no_log"))
+    if type(value).__name__ == "AnsibleVaultEncryptedUnicode":
+        return [name] if hidden else []
+    if isinstance(value, Mapping):
+        of_key = option.get("options") or {}
+        parts = [(one, of_key.get(key, {}), f"{name}.{key}") for key, one in value.items()]
+    elif isinstance(value, list):
+        parts = [(one, {"options": option.get("options")}, f"{name}[{index}]") for index, one in enumerate(value)]
+    else:
+        return []
+    return [found for one, inner, path in parts for found in inline_vaults(one, inner, path, hidden)]
+
+
+def vault_problems(role, variables):
+    variables = getattr(variables, "own", variables)
+    return [
+        f"{path} is an inline !vault, which ansible-core {ansible_version} does not take in a secret of a role: give it"
+        ' to a variable of its own, such as vault_x, and write "{{ vault_x }}" here (docs/secrets.md)'
+        for name, option in _core.options_of(role).items()
+        if name in variables.raw
+        for path in inline_vaults(variables.templated(name), option, name)
+    ]
+
+
 class Variables(Mapping):
     """A host's variables, templated when they are asked for."""
 
@@ -48,6 +79,13 @@ class Variables(Mapping):
             except (AnsibleError, ValueError, TypeError) as err:
                 raise _core.Unreadable("; ".join(dict.fromkeys(self.causes(value, err)))) from err
         return self.found[name]
+
+    def templated(self, name):
+        """With Ansible's own types; nothing where it cannot be templated, which is told elsewhere."""
+        try:
+            return self.templar.template(self.raw[name])
+        except (AnsibleError, ValueError, TypeError):
+            return None
 
     def causes(self, value, error):
         """Why it cannot be templated, of a list or a mapping for every part of it that cannot."""

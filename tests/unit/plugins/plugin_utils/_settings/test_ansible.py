@@ -65,3 +65,27 @@ def test_templates_in_the_defaults_of_a_role_are_templates():
     templar = Templar(DataLoader(), variables=raw)
     found, dummy = _ansible.context(["yace"], raw, templar)
     assert found["yace_regions"] == ["eu-west-1"]
+
+
+class AnsibleVaultEncryptedUnicode(str):
+    """As ansible-core before 2.19 calls an inline !vault."""
+
+
+def test_inline_vaults_that_older_versions_of_ansible_do_not_take():
+    vault = AnsibleVaultEncryptedUnicode("canary")
+    raw = {
+        "alertmanager_receivers": [{"name": "a", "slack": {"api_url": vault, "channel": vault}}],
+        "alertmanager_web_users": {"admin": vault, "other": "plain"},
+        "alertmanager_routes": [{"matchers": [vault]}],
+        "alertmanager_external_url": vault,
+    }
+
+    class Templar:
+        template = staticmethod(lambda value: value)
+
+    found = _ansible.vault_problems("alertmanager", _ansible.Variables(raw, Templar))
+    assert [line.partition(" is an inline !vault, which ansible-core ")[0] for line in found] == [
+        "alertmanager_web_users.admin", "alertmanager_receivers[0].slack.api_url"
+    ]  # fmt: skip
+    assert "canary" not in "".join(found)
+    assert _ansible.vault_problems("alertmanager", variables(alertmanager_web_users={"admin": "text"})) == []
