@@ -12,7 +12,7 @@ SCENARIOS := verify site redis_exporter provision alertmanager grafana node_expo
 # What takes longer than a commit can wait for
 LONG := e2e-doctor e2e-alerts e2e-quiet
 
-.PHONY: help setup demo demo-down test test-all lint sanity unit e2e rules dashboards bench docs clean $(SCENARIOS:%=e2e-%) $(LONG)
+.PHONY: help setup demo demo-down test test-all lint sanity unit e2e rules dashboards bench docs versions clean $(SCENARIOS:%=e2e-%) $(LONG)
 
 help:
 	@echo 'make demo       three Redis nodes and a monitoring host in containers, monitored by playbooks/site.yml'
@@ -25,6 +25,7 @@ help:
 	@echo 'make dashboards the JSON of our Grafana dashboards, into roles/grafana/files/'
 	@echo 'make bench      ratios against the peers, measured in one run'
 	@echo 'make docs       role READMEs from their argument specs'
+	@echo 'make versions   the versions of meta/versions.yml into defaults, argument specs and docs'
 
 # Tools and collections come from PyPI into .venv; the checkout is linked to where Ansible looks for collections.
 .venv/.done: pyproject.toml
@@ -100,6 +101,9 @@ bench: setup
 
 docs: setup
 	python tests/tools/readme.py
+
+versions: setup
+	python tests/tools/versions.py
 
 clean: demo-down
 	rm -rf build .venv

@@ -53,13 +53,13 @@ options:
     description:
       - Every known flag, with C(since), the version it came with, and C(type), which is V(bool), V(int), V(duration) or
         V(str).
-      - Without it, the collection's own table of the versions from 1.45.0 to 1.88.0. When it is empty, O(flags) are
+      - Without it, the collection's own table of the versions from 1.45.0 to 1.89.0. When it is empty, O(flags) are
         taken as they are.
     type: dict
   known_flags_to:
     description: Newest version that O(known_flags) is complete for.
     type: str
-    default: 1.88.0
+    default: 1.89.0
   acl_managed:
     description:
       - Whether the user is created after the preflight. The account in O(acl_admin_user) is tried then instead.

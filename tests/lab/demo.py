@@ -70,6 +70,9 @@ def show(lab: dict | None, name: str) -> None:
     if lab["grafana"]["origin"] == "stand-in":
         version = lab["grafana"]["version"]
         print(f"  Grafana is a small stand-in of its HTTP API, packaged as grafana {version}; no pages to look at")
+    other = mirror.not_default(info["versions"])
+    if other:
+        print(f"  Not the default versions, which this machine cannot have: {', '.join(other)}")
     if not lab["grafana"]["dashboard"]:
         print("  Dashboard 11835 could not be had from grafana.com: Grafana has ours only")
     print(f"  Slack, PagerDuty and the dead man's switch are one receiver: {info['notifications']} has what arrived")
@@ -94,6 +97,11 @@ def forget(name: str) -> None:
     """Removes demo.json if it tells of this lab."""
     if DEMO.exists() and json.loads(DEMO.read_text()).get("inventory") == str(LABS / name / "inventory"):
         DEMO.unlink()
+
+
+def installed(lab: dict) -> dict[str, str]:
+    """The versions that the lab's inventory asks for."""
+    return {name: versions[-1] for name, versions in lab["versions"].items()} | {"grafana": lab["grafana"]["version"]}
 
 
 def describe(lab: dict) -> dict:
@@ -127,6 +135,7 @@ def describe(lab: dict) -> dict:
         info["aws"] = lab["aws"] | aws.CREDENTIALS
     info["grafana"] = info.get("grafana", {}) | lab["grafana"]
     info["notifications"] = str(directory / "notifications.jsonl")
+    info["versions"] = installed(lab)
     info["mirror"] = lab["mirror"] | {"path": str(mirror.MIRROR), "versions": lab["versions"]}
     info["inventory"] = str(directory / "inventory")
     info["env"] = str(directory / "env")

@@ -17,11 +17,10 @@ import urllib.request
 from pathlib import Path
 
 from common import BUILD, ENVIRONMENT, MIRROR, ROOT, LabError, run, say, write
-from mirror import ARCHITECTURE, PROBE_SECONDS
+from mirror import ARCHITECTURE, DEFAULTS, PROBE_SECONDS
 
-UPSTREAM = os.environ.get("LAB_GRAFANA_URL", "https://apt.grafana.com")
-UPSTREAM_VERSION = "12.4.0"
-FINGERPRINT = "B53AE77BADB630A683046005963FA27710458545"
+DEFAULT = DEFAULTS["packages"]["grafana"]
+UPSTREAM = os.environ.get("LAB_GRAFANA_URL", DEFAULT["repository"])
 STANDIN = Path(__file__).with_name("grafana") / "grafana_standin.py"
 # What the stand-in can answer as, oldest first. GRAFANA_STANDIN_FLAVOUR chooses the one that the lab installs.
 FLAVOURS = {"9.4": "9.4.0", "12.4": "12.4.0"}
@@ -113,7 +112,8 @@ def fill() -> dict[str, str]:
     if given:
         about = from_package(Path(given))
     elif answers(f"{UPSTREAM}/gpg.key"):
-        about = {"origin": "upstream", "version": UPSTREAM_VERSION, "repository": UPSTREAM, "fingerprint": FINGERPRINT}
+        about = {"origin": "upstream", "version": DEFAULT["version"], "repository": UPSTREAM}
+        about["fingerprint"] = DEFAULT["fingerprints"][0]
     else:
         about = stand_in()
     about["dashboard"] = dashboard()

@@ -141,6 +141,9 @@ def up(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bo
     wait_for(lab, [host for host, about in lab["hosts"].items() if about["role"] == "redis"], 6379)
     if is_bare:
         bare.describe(directory, lab)
+    other = mirror.not_default(demo.installed(lab))
+    if other:
+        say(f"not the default versions, which this machine cannot have: {', '.join(other)}")
     say(f"{name} is up after {time.monotonic() - started:.0f} s: {directory}/inventory")
 
 

@@ -18,7 +18,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import BUILD, MIRROR, LabError, run, say, write
+import yaml
+from common import BUILD, MIRROR, ROOT, LabError, run, say, write
 from podman import DEBIAN_KEYRING
 
 UPSTREAM = os.environ.get("LAB_UPSTREAM_URL", "https://github.com")
@@ -27,61 +28,39 @@ SUITES = ("bookworm", "trixie", "sid")
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 ORIGIN = MIRROR / "ORIGIN.json"
 PROBE_SECONDS = 5
+DEFAULTS = yaml.safe_load((ROOT / "meta/versions.yml").read_text())
 # Bump when repacking changes, so that an older mirror is filled anew.
 LAYOUT = 1
 
 
 @dataclass(frozen=True)
 class Program:
-    repository: str
+    name: str
     package: str
     binaries: tuple[str, ...]
-    versions: tuple[str, ...]  # taken from upstream, oldest first
-    prefix: str = ""  # "v" where upstream's archive names carry it
+    older: tuple[str, ...]  # taken from upstream beside the default, oldest first
 
     @property
-    def name(self) -> str:
-        return self.repository.split("/")[1]
+    def default(self) -> str:
+        return DEFAULTS["programs"][self.name]["version"]
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        return (*self.older, self.default)
 
     def archive(self, version: str) -> str:
-        return f"{self.name}-{self.prefix}{version}.linux-{ARCHITECTURE}.tar.gz"
+        return DEFAULTS["programs"][self.name]["archive"].format(version=version, architecture=ARCHITECTURE)
 
     def release(self, version: str) -> str:
-        return f"{self.repository}/releases/download/v{version}"
+        return f"{DEFAULTS['programs'][self.name]['repository']}/releases/download/v{version}"
 
 
 PROGRAMS = (
-    Program(
-        repository="oliver006/redis_exporter",
-        package="prometheus-redis-exporter",
-        binaries=("redis_exporter",),
-        versions=("1.45.0", "1.69.0", "1.86.0"),
-        prefix="v",
-    ),
-    Program(
-        repository="prometheus/prometheus",
-        package="prometheus",
-        binaries=("prometheus", "promtool"),
-        versions=("2.42.0", "2.53.3", "3.5.3"),
-    ),
-    Program(
-        repository="prometheus/alertmanager",
-        package="prometheus-alertmanager",
-        binaries=("alertmanager", "amtool"),
-        versions=("0.25.0", "0.28.1", "0.33.1"),
-    ),
-    Program(
-        repository="prometheus/blackbox_exporter",
-        package="prometheus-blackbox-exporter",
-        binaries=("blackbox_exporter",),
-        versions=("0.23.0", "0.26.0", "0.28.0"),
-    ),
-    Program(
-        repository="prometheus/node_exporter",
-        package="prometheus-node-exporter",
-        binaries=("node_exporter",),
-        versions=("1.5.0", "1.9.0", "1.11.1"),
-    ),
+    Program("redis_exporter", "prometheus-redis-exporter", ("redis_exporter",), ("1.45.0", "1.69.0")),
+    Program("prometheus", "prometheus", ("prometheus", "promtool"), ("2.42.0", "2.53.3", "3.5.3")),
+    Program("alertmanager", "prometheus-alertmanager", ("alertmanager", "amtool"), ("0.25.0", "0.28.1")),
+    Program("blackbox_exporter", "prometheus-blackbox-exporter", ("blackbox_exporter",), ("0.23.0", "0.26.0")),
+    Program("node_exporter", "prometheus-node-exporter", ("node_exporter",), ("1.5.0", "1.9.0")),
 )
 
 
@@ -104,6 +83,16 @@ def fill() -> dict[str, list[str]]:
     if few:
         raise LabError(f"{MIRROR} holds fewer than two versions of {', '.join(few)}: remove it and start again")
     return {program: sorted(versions, key=order) for program, versions in found.items()}
+
+
+def not_default(versions: dict[str, str]) -> list[str]:
+    """Which of these versions are not what the collection installs by default."""
+    defaults = {name: entry["version"] for part in ("programs", "packages") for name, entry in DEFAULTS[part].items()}
+    return [
+        f"{name} {version} (default {defaults[name]})"
+        for name, version in versions.items()
+        if version != defaults[name]
+    ]
 
 
 def order(version: str) -> list[int]:

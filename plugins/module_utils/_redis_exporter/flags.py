@@ -9,7 +9,7 @@ import re
 import typing as t
 
 FLOOR = "1.45.0"
-KNOWN_TO = "1.88.0"
+KNOWN_TO = "1.89.0"
 
 # Every flag from FLOOR to KNOWN_TO, by the version that brought it and the type of its value. The program ends when it
 # is given a flag that it does not know, or a value of another type.

@@ -188,12 +188,11 @@ def is_version(text: str) -> bool:
     return bool(re.match(r"[0-9]+\.[0-9]+\.[0-9]+([-+].*)?$", text))
 
 
-def release_problems(
-    s: dict[str, Any], host: Host, role: str, title: str, example: str, oldest: str = "0"
-) -> list[str]:
+def release_problems(s: dict[str, Any], host: Host, role: str, title: str, oldest: str = "0") -> list[str]:
     found = []
     version = s[f"{role}_version"]
     if not is_version(version):
+        example = default_of(options_of(role)[f"{role}_version"])
         found.append(f"{role}_version is {version}: give three numbers such as {example}, without a v")
     elif version_tuple(version) < version_tuple(oldest):
         found.append(f"{role}_version is {version}: the oldest that this role knows is {oldest}")

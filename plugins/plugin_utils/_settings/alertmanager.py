@@ -28,7 +28,7 @@ SECRET_KEYS = (  # names
 
 
 def problems(s: dict, host: _core.Host) -> list[str]:
-    found = _core.release_problems(s, host, ROLE, "Alertmanager", "0.33.1")
+    found = _core.release_problems(s, host, ROLE, "Alertmanager")
     version = s["alertmanager_version"]
     if _core.is_version(version) and version_tuple(version) < (0, 25):
         found.append(

@@ -18,7 +18,7 @@ SECRET_KEYS = "password|credentials|bearer_token|client_secret"  # noqa: S105  #
 
 
 def problems(s: dict, host: _core.Host) -> list[str]:
-    found = _core.release_problems(s, host, ROLE, "blackbox_exporter", "0.28.0")
+    found = _core.release_problems(s, host, ROLE, "blackbox_exporter")
     version = s["blackbox_exporter_version"]
     if _core.is_version(version) and version_tuple(version) < (0, 23):
         found.append(f"blackbox_exporter_version is {version}: the oldest that this role knows is 0.23.0")

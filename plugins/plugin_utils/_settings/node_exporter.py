@@ -39,7 +39,7 @@ KNOWN_CERT_FILES = [
 
 
 def problems(s: dict, host: _core.Host) -> list[str]:
-    found = _core.release_problems(s, host, "node_exporter", "node_exporter", "1.11.1", oldest="1.5.0")
+    found = _core.release_problems(s, host, "node_exporter", "node_exporter", oldest="1.5.0")
     found += web(s, host).problems("read it")
     found += _core.belong_together(
         s,

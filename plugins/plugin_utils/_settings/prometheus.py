@@ -23,7 +23,7 @@ GIVEN = _core.given("prometheus")
 
 
 def problems(s: dict, host: _core.Host) -> list[str]:
-    found = _core.release_problems(s, host, "prometheus", "Prometheus", "3.5.3")
+    found = _core.release_problems(s, host, "prometheus", "Prometheus")
     found += web(s, host).problems("read everything")
     found += _core.belong_together(
         s,

@@ -15,7 +15,7 @@ OWN_FLAGS = ["config.file", "listen-address", "log.format", "scraping-interval"]
 
 
 def problems(s: dict, host: _core.Host) -> list[str]:
-    found = _core.release_problems(s, host, "yace", "YACE", "0.67.0", oldest="0.62.0")
+    found = _core.release_problems(s, host, "yace", "YACE", oldest="0.62.0")
     if not s["yace_regions"]:
         found.append("yace_regions is empty: name the regions of the Redis nodes, or set monitoring_aws_region")
     for region in s["yace_regions"]:

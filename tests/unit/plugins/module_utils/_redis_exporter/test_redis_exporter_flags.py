@@ -60,7 +60,7 @@ def problem(version, wanted):
     return found[0]
 
 
-@pytest.mark.parametrize("version", [*HELP, "1.88.0"])
+@pytest.mark.parametrize("version", [*HELP, "1.88.0", "1.89.0"])
 def test_default_flags_are_ones_the_version_has(version):
     found = flags.resolve(version, {})
     assert found.problems == []

@@ -14,7 +14,7 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings impo
 HOST = _core.Host("localhost", addresses=["10.0.0.1"], default_address="10.0.0.1", architecture="x86_64")
 CASES = [
     ({}, ""),
-    ({"blackbox_exporter_version": "v0.28.0"}, "give three numbers such as 0.28.0, without a v"),
+    ({"blackbox_exporter_version": "v0.28.0"}, "give three numbers such as"),
     ({"blackbox_exporter_version": "0.22.0"}, "the oldest that this role knows is 0.23.0"),
     ({"blackbox_exporter_listen_address": "0.0.0.0"}, "everybody who reaches it could probe everything"),
     ({"blackbox_exporter_redis_cert_file": "/x"}, "_redis_cert_file and blackbox_exporter_redis_key_file belong"),

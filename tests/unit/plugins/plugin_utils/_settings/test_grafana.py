@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, _templates, grafana
 
+VERSION = _core.options_of("grafana")["grafana_version"]["default"]
 GOOD = {"grafana_admin_password": "canary-admin-long"}
 TLS = {"grafana_tls_cert_file": "/tls/a.crt", "grafana_tls_key_file": "/tls/a.key"}
 GNET = {"gnet_id": 11835, "revision": 1, "uid": "a"}
@@ -255,7 +256,7 @@ def test_configuration(service, host):
     assert {settings["plugins"][one] for one in ("preinstall_disabled", "public_key_retrieval_disabled")} == {"true"}
 
     asked = found["config"]["service"]
-    assert asked["ready_url"] == "https://grafana.example.com:3000/api/health" and asked["version"] == "12.4.0"
+    assert asked["ready_url"] == "https://grafana.example.com:3000/api/health" and asked["version"] == VERSION
     assert {one["what"] for one in found["config"]["certificates"]} == {"grafana_tls", "grafana_prometheus_ca_file"}
     assert found["config"]["certificates"][0]["name"] == "grafana.example.com"
 
@@ -300,7 +301,7 @@ def test_dashboards(settings, host, dashboards):
 def test_package_and_access(settings, host):
     found = settings("grafana", FULL, host())
     package = grafana.TASKS["package"](found, host())["args"]
-    assert (package["version"], package["repository"]) == ("12.4.0", "https://mirror.example/apt.grafana.com")
+    assert (package["version"], package["repository"]) == (VERSION, "https://mirror.example/apt.grafana.com")
     assert "deb" not in package and "key" not in package
     access = grafana.TASKS["access"](found, host())["args"]
     assert (access["url_username"], access["url_password"]) == ("admin", "canary-admin-long")

@@ -44,7 +44,10 @@ FULL = {
         ({"redis_exporter_redis_password": None}, ["redis_exporter_redis_password is not set"]),
         ({"redis_exporter_version": "latest"}, ["redis_exporter_version: 'latest' is no release"]),
         ({"redis_exporter_version": "1.69.0", "redis_exporter_flags": {"log-level": "info"}}, ["came with redis_exp"]),
-        ({"redis_exporter_flags": {"skip-verify": True}}, ["has no flag skip-verify"]),
+        (
+            {"redis_exporter_version": "1.89.0", "redis_exporter_flags": {"skip-verify": True}},
+            ["has no flag skip-verify"],
+        ),
         ({"redis_exporter_port": "x"}, ["redis_exporter_port is x, not a whole number"]),
         ({"redis_exporter_port": 0}, ["redis_exporter_port is 0: ports are 1 to 65535"]),
         ({"redis_exporter_acl_manage": "yes"}, ["needs redis_exporter_acl_admin_user"]),
@@ -185,7 +188,7 @@ def test_no_hash_stays_when_basic_authentication_is_switched_off(service):
 
 
 def test_where_the_release_comes_from(service, host):
-    found = service("redis_exporter", GOOD, host(architecture="aarch64"))
+    found = service("redis_exporter", {**GOOD, "redis_exporter_version": "1.86.0"}, host(architecture="aarch64"))
     assert found["url"] == (
         "https://github.com/oliver006/redis_exporter/releases/download/v1.86.0/redis_exporter-v1.86.0.linux-arm64.tar.gz"
     )
