@@ -48,7 +48,10 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 "%s: the archive cannot be written (%s); set incident_report_dir" % (directory, err.strerror)
             ) from err
-        return dict(result, path=path, size=size)
+        about = {"cluster": archive.cluster, "window": archive.window, "problems": archive.problems}
+        artifacts = {"monitoring_incident": {**about, "file": os.path.basename(path), "size": size}}
+        stats = {"data": artifacts, "per_host": False, "aggregate": True}
+        return dict(result, path=path, size=size, ansible_stats=stats)
 
 
 def registered(variables, name):

@@ -17,7 +17,7 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.page import page
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import BadStack
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import doctor
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, doctor
 
 display = Display()
 
@@ -52,10 +52,13 @@ class ActionModule(ActionBase):
         report = reports.report(stack, findings)
         display.display(reports.table(report))
         files = self.write(options["report_dir"], stack, report) if options["report_dir"] else {}
-        for kind, path in files.items():
+        for kind, path in {} if _core.in_awx(task_vars) else files.items():
             display.display("%s: %s" % (kind, path))
         healthy = not any(one["severity"] == "error" for one in findings)
         result.update(changed=False, findings=findings, files=files, healthy=healthy, msg=reports.summary(findings))
+        about = {"cluster": report["cluster"], "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(report["time"]))}
+        artifacts = {"monitoring_doctor": {**about, "healthy": healthy, "summary": result["msg"], "findings": findings}}
+        result["ansible_stats"] = {"data": artifacts, "per_host": False, "aggregate": True}
         return result
 
     @staticmethod

@@ -13,6 +13,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.redisops.monitoring.plugins.plugin_utils import _verify_report
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core
 
 display = Display()
 
@@ -30,9 +31,9 @@ class ActionModule(ActionBase):
         report = _verify_report.report(json.loads(json.dumps(tests, default=to_text)))
         lines = report.pop("table")
         result.update(changed=False, report=report, summary=_verify_report.summary(report), path="")
+        about = {"cluster": options["cluster"], "environment": options["environment"]}
+        about["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if options["report_dir"]:
-            about = {"cluster": options["cluster"], "environment": options["environment"]}
-            about["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             directory = os.path.abspath(os.path.expanduser(options["report_dir"]))
             path = os.path.join(directory, _verify_report.file_name(options["cluster"]))
             try:
@@ -40,8 +41,9 @@ class ActionModule(ActionBase):
                 result["path"] = path
             except OSError as err:
                 display.warning("%s: the report cannot be written (%s); set verify_report_dir" % (path, err.strerror))
-        display.display("\n".join([*lines, "", ", ".join(filter(None, [result["summary"], result["path"]]))]))
+        shown = [] if _core.in_awx(task_vars) else [result["path"]]
+        display.display("\n".join([*lines, "", ", ".join(filter(None, [result["summary"], *shown]))]))
         if not self._task.check_mode:
-            counts = {key: value for key, value in report.items() if key != "rows"}
-            result["ansible_stats"] = {"data": {"monitoring_verify": counts}, "per_host": False, "aggregate": True}
+            artifacts = {"monitoring_verify": {**about, **report}}
+            result["ansible_stats"] = {"data": artifacts, "per_host": False, "aggregate": True}
         return result

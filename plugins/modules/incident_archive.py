@@ -13,6 +13,8 @@ description:
   - Takes what M(redisops.monitoring.incident_evidence) returned on every host, draws the ranges of metrics as charts
     that need neither network nor scripts, and writes everything with an C(index.html) into one C(tar.gz) on the
     controller that only its owner can read.
+  - Its name, size and problems are also in C(monitoring_incident) of the statistics of the run, the artifacts of a job
+    of AWX.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
   - redisops.monitoring._attributes.read_only

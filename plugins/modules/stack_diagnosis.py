@@ -13,6 +13,7 @@ description:
   - Takes the evidence of M(redisops.monitoring.stack_evidence) of every host and names causes, worst first, each with
     its evidence, the exact command or variable that fixes it, and what else it explains.
   - Prints a table, and writes the same as JSON and as one HTML page that needs no network.
+  - The findings are also in C(monitoring_doctor) of the statistics of the run, the artifacts of a job of AWX.
   - What it finds never fails the task; see RV(healthy).
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:

@@ -11,7 +11,7 @@ short_description: Report of the tests of the role verify
 version_added: 1.1.0
 description:
   - Takes what the tests of the role verify have registered on every host, prints a table and writes the same as JSON.
-  - The counts and the failures are also in C(monitoring_verify) of the statistics of the run, which AWX shows.
+  - The report is also in C(monitoring_verify) of the statistics of the run, the artifacts of a job of AWX.
   - It never fails because of a failed test; ask RV(report). A report that cannot be written is a warning.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:

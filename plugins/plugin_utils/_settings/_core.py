@@ -57,6 +57,11 @@ ARCHITECTURES = {
 }
 
 
+def in_awx(variables: Mapping[str, Any]) -> bool:
+    """Whether this is a job of AWX or Automation Platform, whose files are gone when it has ended."""
+    return "awx_job_id" in variables or "tower_job_id" in variables
+
+
 # ------------------------------------------------------------------------------------------------------------ hosts
 
 

@@ -149,7 +149,8 @@ def stack(variables, registered: str) -> dict:
     groups, hostvars = variables["groups"], variables["hostvars"]
     members = {group: list(groups.get(group, [])) for group in ROLES}
     return {
-        "inventory": list(variables.get("ansible_inventory_sources") or []),
+        # For commands that people are to type, who have not the files of a job.
+        "inventory": [] if _core.in_awx(variables) else list(variables.get("ansible_inventory_sources") or []),
         "groups": members,
         "hosts": {
             name: host_of(name, hostvars[name], hostvars[name].get(registered) or {})

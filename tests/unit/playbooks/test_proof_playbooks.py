@@ -77,3 +77,17 @@ def test_check_mode_of_verify_never_fails_and_its_table_needs_no_file(play):
     assert re.search(r"^FAIL  1 exporter    redis-a", output, re.M)
     assert re.search(r"^0 passed, 2 failed, [0-9]+ skipped$", output, re.M)
     assert "/proc/none/verify-redis.json: the report cannot be written" in " ".join(output.split())
+
+
+@pytest.mark.parametrize(("name", "artifact"), [("verify", "rows"), ("doctor", "findings"), ("incident", "file")])
+def test_a_job_of_awx_leaves_artifacts_and_no_path_of_its_container(play, monkeypatch, tmp_path, name, artifact):
+    monkeypatch.setenv("ANSIBLE_SHOW_CUSTOM_STATS", "1")
+    monkeypatch.setenv("ANSIBLE_CALLBACK_RESULT_FORMAT", "json")
+    rc, output, _reports = play(name, "-e", "awx_job_id=7")
+    assert rc == (0 if name == "incident" else 2), output[-2000:]
+    stats = json.loads(re.search(r"^\tRUN: (\{.*\})$", output, re.M)[1])
+    assert stats[f"monitoring_{name}"][artifact]
+    assert str(tmp_path) not in output
+    assert str(tmp_path) not in json.dumps(stats)
+    rc, output, _reports = play(name)
+    assert str(tmp_path) in output, "a person at a terminal is told where the report is"
