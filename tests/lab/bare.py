@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import secrets
 from pathlib import Path
@@ -47,7 +48,8 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
     inventory = directory / "inventory"
     source = INVENTORIES / ("aws_ec2" if lab["aws"] else "static")
     text = (source / "group_vars/all/main.yml").read_text()
-    write(inventory / "group_vars/all/main.yml", text)
+    # The lines about AWS, as a user takes their comment sign away; of_the_lab() corrects the addresses.
+    write(inventory / "group_vars/all/main.yml", re.sub(rf"(?m)^# ({OF_AWS}:)", r"\1", text))
     read = "{{{{ lookup('ansible.builtin.file', '{}/secrets/{}') }}}}"
     vault = {
         "vault_monitoring_secret": read.format(directory, "monitoring_secret"),
@@ -57,7 +59,10 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
     write(inventory / "group_vars/all/vault.yml", yaml.safe_dump(vault))
     write(inventory / "group_vars/all/zz_lab.yml", ZZ_LAB + yaml.safe_dump(of_the_lab(directory, lab), width=200))
     if lab["aws"]:
-        write(inventory / "aws_ec2.yml", (source / "aws_ec2.yml").read_text().replace(PREFIXED, "  - tag:Name\n"))
+        shipped = (source / "aws_ec2.yml").read_text()
+        # Of an account without monitoring instance everything is as shipped, and so are the names of hosts.
+        names = PREFIXED if lab["aws"].get("unprovisioned") else "  - tag:Name\n"
+        write(inventory / "aws_ec2.yml", shipped.replace(PREFIXED, names))
     else:
         groups = {
             role: {"hosts": {n: {"ansible_host": h["address"]} for n, h in lab["hosts"].items() if h["role"] == role}}
@@ -73,6 +78,7 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
 
 # Names of the hosts as SSH and the tests know them; real accounts keep the instance id in the name.
 PREFIXED = "  - name: instance-id\n    prefix: tag:Name\n"
+OF_AWS = "monitoring_(admin_cidrs|security_group|redis_security_group|aws_region|vpc|instance_subnet|instance_key_name)"
 ZZ_LAB = "---\n# What a lab needs beside a user's settings: a mirror and its versions, a receiver in place of Slack.\n"
 
 
@@ -102,13 +108,8 @@ def of_the_lab(directory: Path, lab: dict) -> dict:
         found["monitoring_environment"] = "production"
     else:
         found |= {
-            "monitoring_aws_region": aws.REGION,
-            "monitoring_vpc": "redis-vpc",
-            **{f"monitoring_{name}": aws.GROUPS[role] for name, role in SECURITY_GROUPS.items()},
             "monitoring_admin_cidrs": [f"{lab['gateway']}/32"],
-            "monitoring_instance_subnet": "redis-subnet-1a",
             "monitoring_instance_image_parameter": aws.IMAGE_PARAMETER,
-            "monitoring_instance_key_name": "redis-cluster-key",
             "monitoring_instance_private_ip": next(
                 host["address"] for host in lab["hosts"].values() if host["role"] == "monitoring"
             ),
@@ -116,9 +117,6 @@ def of_the_lab(directory: Path, lab: dict) -> dict:
     if not lab["grafana"]["dashboard"]:
         found["grafana_gnet_dashboards"] = []
     return found
-
-
-SECURITY_GROUPS = {"redis_security_group": "redis", "security_group": "monitoring"}
 
 
 def describe(directory: Path, lab: dict) -> None:

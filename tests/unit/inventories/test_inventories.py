@@ -190,6 +190,16 @@ def test_at_most_eight_settings_are_needed(name):
     assert not (INVENTORIES / name / "group_vars" / "monitoring").exists()
 
 
+@pytest.mark.parametrize("name", ["static", "aws_ec2"])
+def test_what_is_offered_as_a_comment_is_a_setting(name):
+    """Each line works once its comment sign is taken away."""
+    lines = (INVENTORIES / name / "group_vars/all/main.yml").read_text().splitlines()
+    offered = yaml.safe_load("\n".join(line[2:] for line in lines if re.match(r"# \w+: ", line)))
+    known = set().union(*(_core.options_of(role) for role in ROLES))
+    assert offered
+    assert set(offered) <= known
+
+
 @pytest.mark.parametrize("group", ["redis", "monitoring"])
 def test_nothing_is_wrong_with_the_settings_of_the_small_inventory(group):
     """All roles of both groups accept what it has, once the vault is filled in."""
