@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core, _credentials
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core, _credentials, _stack
 
 display = Display()
 
@@ -22,6 +22,8 @@ class ActionModule(ActionBase):
         lines = []
         for role in _credentials.ROLES:
             variables, host = _ansible.context([role], task_vars, self._templar)
+            if not _stack.switched_on(role, variables):
+                continue
             settings, faults = _core.read(role, variables)
             if faults:
                 return dict(result, failed=True, msg="; ".join(line for wrong in faults.values() for line in wrong))

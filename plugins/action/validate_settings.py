@@ -67,7 +67,7 @@ class ActionModule(ActionBase):
         for name, roles in _core.selected(parts, task_vars["groups"], *tags).items():
             variables, host = _ansible.context(roles, task_vars, self._templar, name)
             found = _stack.problems(variables)
-            for role in roles:
+            for role in [one for one in roles if _stack.switched_on(one, variables)]:
                 found += _core.judge(role, variables, host)[1] + _ansible.vault_problems(role, variables)
             for problem in found:
                 hosts.setdefault(problem, []).append(name)

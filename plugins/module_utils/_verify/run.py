@@ -104,7 +104,7 @@ def rows(module: AnsibleModule) -> list[Row]:
     if unit:
         state = _systemd.unit_state(module, unit)
         if not state.found:
-            row = failed if params["required"] else skipped
+            row = failed if params["required"] and not module.check_mode else skipped  # a dry run installs nothing
             return [row(name, "%s installed" % unit, "not installed: this host has no %s" % unit)]
         if not state.active:
             found = "%s is %s (%s); see journalctl -u %s" % (unit, state.active_state, state.result, unit)

@@ -99,6 +99,12 @@ def problems(variables: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def switched_on(role: str, variables: Mapping[str, Any]) -> bool:
+    """Whether the role is no service, or one that monitoring_services does not leave out."""
+    services = getattr(variables, "own", variables).get("monitoring_services")
+    return role not in SERVICES or not isinstance(services, list) or role in services
+
+
 def added(ours: list, given: list, key: str) -> list:
     """Both lists; of ours, those stay that the user does not replace by one with the same key."""
     replaced = {one.get(key) if isinstance(one, dict) else one for one in given}

@@ -75,6 +75,12 @@ def test_roles_that_tags_leave_out_are_not_judged(preflight, arguments):
     assert not any(": prometheus_" in problem for problem in problems), printed
 
 
+def test_services_that_are_switched_off_are_not_judged(preflight):
+    services = ["redis_exporter", "node_exporter", "alertmanager"]
+    problems, printed = preflight(monitoring(**WRONG, monitoring_services=services))
+    assert not any(": prometheus_" in problem for problem in problems), printed
+
+
 def test_parts_that_are_not_run_are_not_judged(preflight):
     problems, printed = preflight(monitoring(**WRONG), "-e", '{"preflight_parts": ["exporters"]}')
     assert not any(": prometheus_" in problem for problem in problems), printed
