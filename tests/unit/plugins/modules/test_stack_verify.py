@@ -93,10 +93,14 @@ def unit_state(monkeypatch, **fields):
     monkeypatch.setattr(_systemd, "systemctl", lambda *_args: (0, text, ""))
 
 
-@pytest.mark.parametrize(("required", "state"), [(True, "failed"), (False, "skipped")])
-def test_a_part_that_is_not_installed(check, monkeypatch, required, state):
+@pytest.mark.parametrize(
+    ("required", "check_mode", "state"), [(True, False, "failed"), (False, False, "skipped"), (True, True, "skipped")]
+)
+def test_a_part_that_is_not_installed(check, monkeypatch, required, check_mode, state):
+    """On blank hosts check mode has nothing to test, and nothing has failed."""
     unit_state(monkeypatch, LoadState="not-found", ActiveState="inactive")
-    [row] = check("prometheus", unit="prometheus.service", required=required, url="http://127.0.0.1:1")
+    asked = {"unit": "prometheus.service", "required": required, "url": "http://127.0.0.1:1"}
+    [row] = check("prometheus", check_mode=check_mode, **asked)
     assert row["state"] == state
     assert "not installed: this host has no prometheus.service" in row["found"]
 
