@@ -29,6 +29,18 @@ REDIS_CLI = (
     " --key $(set_of tls-key-file) --user admin_user "
 )
 
+# Who logs in with what, for the passwords that also travel as basic auth.
+LOGINS = (
+    ("prometheus", "exporter_web_password"),
+    ("admin", "prometheus_admin_password"),
+    ("admin", "alertmanager_admin_password"),
+    ("prometheus", "alertmanager_prometheus_password"),
+    ("grafana", "prometheus_grafana_password"),
+    ("grafana", "alertmanager_grafana_password"),
+    ("admin", "grafana_admin_password"),
+    ("prometheus", "grafana_metrics_password"),
+)
+
 
 class Lab:
     """The lab of this name, or the one that LAB names."""
@@ -39,6 +51,13 @@ class Lab:
         self.hosts = self.about["hosts"]
         self.secrets = {path.name: path.read_text().strip() for path in (self.directory / "secrets").iterdir()}
         self.ssh_config = str(self.directory / "ssh_config")
+
+    def needles(self):
+        """Each secret, given or derived, as it is and as it travels."""
+        found = dict(self.secrets)
+        for user, name in LOGINS:
+            found[f"{name} as basic auth"] = base64.b64encode(f"{user}:{self.secrets[name]}".encode()).decode()
+        return found
 
     @functools.cached_property
     def ca(self):
