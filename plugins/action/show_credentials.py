@@ -19,6 +19,9 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         self.validate_argument_spec({})
+        if _core.in_awx(task_vars):
+            msg = "%s: logins are not shown in a job, whose output is kept; run the playbook credentials in a shell"
+            return dict(result, failed=True, msg=msg % task_vars["inventory_hostname"])
         lines = []
         for role in _credentials.ROLES:
             variables, host = _ansible.context([role], task_vars, self._templar)

@@ -91,3 +91,9 @@ def test_a_job_of_awx_leaves_artifacts_and_no_path_of_its_container(play, monkey
     assert str(tmp_path) not in json.dumps(stats)
     rc, output, _reports = play(name)
     assert str(tmp_path) in output, "a person at a terminal is told where the report is"
+
+
+def test_a_job_of_awx_shows_no_logins(play):
+    rc, output, _reports = play("credentials", "-e", "awx_job_id=7", "-e", "preflight_done=true")
+    assert rc == 2, output[-2000:]
+    assert "logins are not shown in a job" in " ".join(output.split())
