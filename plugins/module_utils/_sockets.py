@@ -41,6 +41,22 @@ def tcp(proc: str = "/proc") -> t.Iterator[Socket]:
                 yield Socket(_address(address), int(port, 16), _address(peer), fields[3], fields[9])
 
 
+def addresses(proc: str = "/proc") -> t.Iterator[str]:
+    """All addresses of this host but those of the loopback."""
+    with contextlib.suppress(OSError), open(os.path.join(proc, "net", "fib_trie"), encoding="ascii") as handle:
+        found, last = set(), ""  # in the tables main and local
+        for words in map(str.split, handle):
+            if words[0] == "|--":
+                last = words[1]
+            elif words == ["/32", "host", "LOCAL"] and not last.startswith("127."):
+                found.add(last)
+        yield from sorted(found)
+    with contextlib.suppress(OSError), open(os.path.join(proc, "net", "if_inet6"), encoding="ascii") as handle:
+        for address in (ipaddress.IPv6Address(int(line.split()[0], 16)) for line in handle):
+            if not address.is_loopback:
+                yield str(address)
+
+
 def default_source() -> str | None:
     """The address that this host's packets to the world bear. Connecting a UDP socket sends nothing."""
     for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):

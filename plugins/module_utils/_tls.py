@@ -197,6 +197,16 @@ def check_covers(certificate, name, path, what):
         )
 
 
+def check_files(entry):
+    """The files that a setting names: what (the setting), and ca, cert with key, or name, which cert has to bear."""
+    if entry["ca"]:
+        check_ca(entry["ca"], entry["what"])
+    if entry["cert"]:
+        certificate = check_pair(entry["cert"], entry["key"], entry["what"])
+        if entry["name"]:
+            check_covers(certificate, entry["name"], entry["cert"], entry["what"])
+
+
 def accepts_client(ca_path, cert_path, key_path, server_cert_path, server_key_path):
     """Whether a server that trusts only this CA accepts this client certificate: a real handshake, in memory."""
     server = server_context(server_cert_path, server_key_path, client_ca=ca_path)

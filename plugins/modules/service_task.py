@@ -12,8 +12,9 @@ version_added: 1.1.0
 description:
   - Reads the variables of a role, makes the arguments of other modules of this collection of them, and runs these
     modules on the host.
-  - It is what the roles C(redis_exporter), C(grafana), C(certificates) and C(remove) are made of. Secrets then are in
-    no loop and in no result. Check the settings with M(redisops.monitoring.validate_settings) first.
+  - It is what the roles C(redis_exporter), C(grafana), C(certificates), C(security_groups) and C(remove) are made of.
+    Secrets then are in no loop and in no result. Check the settings with M(redisops.monitoring.validate_settings)
+    first.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
   - redisops.monitoring._attributes
@@ -25,7 +26,8 @@ attributes:
     details: As far as the modules that it runs do.
 options:
   role:
-    description: Role whose settings are used, V(redis_exporter), V(grafana), V(certificates) or V(remove).
+    description:
+      - Role whose settings are used, V(redis_exporter), V(grafana), V(certificates), V(security_groups) or V(remove).
     type: str
     required: true
   task:
@@ -36,6 +38,7 @@ options:
         M(redisops.monitoring.grafana_access), V(datasources) runs M(redisops.monitoring.grafana_datasource) for each
         data source, and V(dashboards) runs M(redisops.monitoring.grafana_dashboard) for each dashboard.
       - Of V(certificates), V(status) runs M(redisops.monitoring.certificate_status).
+      - Of V(security_groups), V(exporters) and V(admins) run M(redisops.monitoring.ec2_security_group_rules).
       - Of V(remove), V(monitoring), V(exporters) and V(certificates) run M(redisops.monitoring.service_remove) for each
         service, and V(account) runs M(redisops.monitoring.redis_acl_user).
     type: str

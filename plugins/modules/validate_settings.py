@@ -13,7 +13,10 @@ description:
   - Reads the variables of roles as their argument specs say, and fails with everything that is wrong with them, all of
     it at once and one line for each problem. No line holds a secret.
   - With O(role) it checks one role for the current host. With O(parts) it checks the roles of whole playbooks for every
-    host of the inventory, and connects to none of them.
+    host of the inventory, what they need on the controller, and, where they change security groups, what AWS says to
+    that. It connects to no host.
+  - With O(examine) it does not fail yet where hosts answer, so that M(redisops.monitoring.host_status) can look at them
+    and a second task, with O(status), has it all in one list.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
   - redisops.monitoring._attributes.read_only
@@ -28,14 +31,32 @@ options:
       - A problem that several hosts have is one line.
     type: list
     elements: str
-    choices: [certificates, exporters, security_groups, monitoring]
+    choices: [certificates, exporters, security_groups, monitoring, provision, yace]
   hosts:
     description:
       - With O(parts), patterns for hosts as a play takes them. One that matches no host of the inventory is a problem.
     type: list
     elements: str
     default: [redis, monitoring]
-    version_added: 1.1.0
+  examine:
+    description: With O(parts), whether the hosts are looked at next, see RV(examine).
+    type: bool
+    default: false
+  status:
+    description:
+      - Name of the variable in which each host of the play has the result of M(redisops.monitoring.host_status).
+      - AWS is not asked again. With C(--limit) the hosts are those of the limit.
+    type: str
+  problems:
+    description: With O(status), RV(problems) of the run before.
+    type: list
+    elements: str
+    default: []
+  silent:
+    description: With O(status), RV(silent) of the run before.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: redisops.monitoring.service_config
 """
@@ -56,8 +77,24 @@ msg:
   returned: failure
   type: str
   sample: |-
+    controller: collection community.crypto is not installed, >=2.20.0 is needed: ansible-galaxy collection install ...
     redis-1, redis-2: redis_exporter_port is abc, not a whole number
+    redis-2: redis_exporter_tls_ca_file: /home/ubuntu/redis-certs/ca.crt does not exist on this host
     nothing was changed
+examine:
+  description: Hosts to look at next, or V(!all) for none. Where something is wrong, those that answered at once.
+  returned: success, with O(parts) and without O(status)
+  type: raw
+problems:
+  description: What AWS says against the security groups.
+  returned: success, with O(parts) and without O(status)
+  type: list
+  elements: str
+silent:
+  description: Hosts that are left out because something is wrong and they did not answer.
+  returned: success, with O(parts) and without O(status)
+  type: list
+  elements: str
 unit:
   description: Systemd unit of the role's service.
   returned: success, with O(role), for a role with a service

@@ -25,7 +25,7 @@ def check(
     params = module.params
     for entry in params["certificates"]:
         try:
-            _check_certificate(entry)
+            _tls.check_files(entry)
         except _tls.FileProblem as err:
             paths = [path for path in (entry["cert"], entry["key"], entry["ca"]) if path]
             _refuse(module, str(err), all(os.path.exists(path) for path in paths))
@@ -49,15 +49,6 @@ def check(
         if missing:
             names = " and ".join(dict.fromkeys(missing))
             module.warn(f"check mode: not installed yet, so the files were not checked with it: {names}")
-
-
-def _check_certificate(entry: dict[str, t.Any]) -> None:
-    if entry["ca"]:
-        _tls.check_ca(entry["ca"], entry["what"])
-    if entry["cert"]:
-        certificate = _tls.check_pair(entry["cert"], entry["key"], entry["what"])
-        if entry["name"]:
-            _tls.check_covers(certificate, entry["name"], entry["cert"], entry["what"])
 
 
 def _refuse(module: AnsibleModule, problem: str, complete: bool) -> None:

@@ -29,6 +29,7 @@ GROUP_FULL = "RulesPerSecurityGroupLimitExceeded"
 FIXES = {
     "InvalidGroup.NotFound": "the group or a source group does not exist, or is of another account or an unpeered VPC",
     "RequestLimitExceeded": "AWS kept throttling; run it again later",
+    "EndpointConnectionError": "correct the region or endpoint_url, or open a way from here to the EC2 API",
     "NoCredentialsError": "give profile, access_key with secret_key, or run where there is an instance profile",
 }
 

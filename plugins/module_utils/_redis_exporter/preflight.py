@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import typing as t
 
-from ansible_collections.redisops.monitoring.plugins.module_utils import _redis, _systemd, _tls
+from ansible_collections.redisops.monitoring.plugins.module_utils import _host_status, _redis, _systemd, _tls
 from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter import address, advice, health
-from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.ending import PROPAGATION
 from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.exporter import Exporter
 from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.settings import BadInput
 
@@ -20,7 +18,6 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible.module_utils.basic import AnsibleModule
 
 ISSUED = "/etc/redisops/tls/"  # where role certificates puts them
-SYSTEMD_FLOOR = 247  # LoadCredential=
 
 
 def run(module: AnsibleModule, exporter: Exporter) -> dict[str, t.Any]:
@@ -57,41 +54,9 @@ def warn_of_settings(module: AnsibleModule, exporter: Exporter) -> None:
 
 
 def check_systemd(module: AnsibleModule) -> None:
-    if not systemd_runs():
-        raise BadInput("systemd does not run this host, and the exporter is a systemd service; run the role on a host")
-    rc, out, _err = _systemd.systemctl(module, "--version")
-    found = re.match(r"systemd (\d+)", out)
-    if rc != 0 or not found or int(found.group(1)) < SYSTEMD_FLOOR:
-        raise BadInput(
-            "systemd %s is too old: %d or newer is needed to hand over secrets (Debian 11, Ubuntu 22.04, "
-            "Amazon Linux 2023)" % (found.group(1) if found else "of this host", SYSTEMD_FLOOR)
-        )
-    if not root_mount_is_shared() and not credentials_arrive(module):
-        raise BadInput(PROPAGATION)
-
-
-def systemd_runs() -> bool:
-    return os.path.isdir("/run/systemd/system")
-
-
-def root_mount_is_shared(path: str = "/proc/self/mountinfo") -> bool:
-    try:
-        with open(path, encoding="utf-8") as handle:
-            rows = [line.split(" - ")[0].split() for line in handle]
-    except OSError:
-        return True
-    roots = [row[6:] for row in rows if row[4] == os.sep]
-    return not roots or any(field.startswith("shared:") for field in roots[-1])
-
-
-def credentials_arrive(module: AnsibleModule) -> bool:
-    """Try it with a service that ends at once: with a private root mount it depends on systemd's version."""
-    program = module.get_bin_path("systemd-run")
-    if not program:
-        return True
-    argv = [program, "--quiet", "--wait", "--collect", "--property=DynamicUser=yes"]
-    argv += ["--property=LoadCredential=probe:/etc/os-release", "/bin/sh", "-c"]
-    return module.run_command([*argv, 'test -r "$CREDENTIALS_DIRECTORY/probe"'])[0] == 0
+    problem = _host_status.systemd_problem(module)
+    if problem:
+        raise BadInput(problem)
 
 
 def check_web_files(module: AnsibleModule, exporter: Exporter) -> None:

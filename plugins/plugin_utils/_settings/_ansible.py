@@ -8,8 +8,10 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
+import socket
 from collections.abc import Mapping
 from functools import lru_cache
+from multiprocessing.pool import ThreadPool
 
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
@@ -158,6 +160,34 @@ def _host(variables, raw, task_vars):
         search=[os.path.join(directory, "files"), directory] if directory else [],
         check_mode=bool(raw.get("ansible_check_mode")),
     )
+
+
+def roles_of_run(parts, task_vars):
+    """The roles of each host in the playbooks of these parts, within --tags, --skip-tags and the limit."""
+    tags = [set(task_vars.get(name) or []) for name in ("ansible_run_tags", "ansible_skip_tags")]
+    found = _core.selected(parts, task_vars["groups"], *tags)
+    limit = task_vars["ansible_play_hosts_all"] if task_vars.get("ansible_limit") else found
+    return {host: roles for host, roles in found.items() if host in limit}
+
+
+def answering(names, task_vars, templar):
+    """Of these hosts, those that can be connected to without waiting, and the others."""
+
+    def answers(how):
+        try:
+            with socket.create_connection((str(how["address"]), int(how["port"] or 22)), timeout=1):
+                return True
+        except (OSError, ValueError):
+            return how["connection"] not in (None, "ssh", "smart", "paramiko")
+
+    found = []
+    for name in names:
+        variables = context([], task_vars, templar, name)[0]
+        how = {what: variables.get(f"ansible_{what}") for what in ("port", "connection")}
+        found.append({**how, "address": variables.get("ansible_host") or name})
+    with ThreadPool(len(names) or 1) as pool:
+        found = dict(zip(names, pool.map(answers, found)))
+    return [name for name in names if found[name]], [name for name in names if not found[name]]
 
 
 def settings_of(roles, task_vars, templar):

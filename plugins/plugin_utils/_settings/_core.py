@@ -13,6 +13,7 @@ service(s, host)     its release (see release()), and
                                a function that makes it, or a template, named <role>/<file>
                      values    what the templates read; `service` among them is for role _service's service.j2
                      warnings  lines for the result
+needs(s, host)       files, programs and libraries that host_status looks for, where service() does not tell them
 
 `s` has every option of the role's argument spec under its full name, as a plain value of its type.
 """
@@ -44,6 +45,8 @@ PARTS = {
     "certificates": ("redis:monitoring", ["certificates"]),
     "exporters": ("redis", ["redis_exporter", "node_exporter"]),
     "security_groups": ("", ["security_groups"]),  # once, on the controller
+    "provision": ("", ["monitoring_instance"]),
+    "yace": ("monitoring", ["yace"]),
     "monitoring": ("monitoring", ["alertmanager", "blackbox_exporter", "node_exporter", "prometheus", "grafana"]),
 }
 

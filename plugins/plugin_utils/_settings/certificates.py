@@ -119,6 +119,14 @@ def authority(host: _core.Host) -> str:
     return next(iter(host.groups.get("monitoring", [])), "")
 
 
+def needs(s: dict, host: _core.Host) -> dict:
+    """What host_status looks for."""
+    if s["certificates_package"] or not active(s, host):
+        return {}
+    missing = "the Python library cryptography is missing, and certificates_package is empty"
+    return {"libraries": {"cryptography": f"{missing}: install python3-cryptography"}}
+
+
 def task_status(s: dict, host: _core.Host) -> dict | None:
     if not active(s, host):
         return None

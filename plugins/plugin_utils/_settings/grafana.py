@@ -145,6 +145,11 @@ def connection(s: dict, host: _core.Host) -> dict:
 # ---------------------------------------------------------------------------------------------------------- service
 
 
+def needs(s: dict, host: _core.Host) -> dict:
+    """What host_status looks for."""
+    return {"programs": {"apt-get": "apt-get is missing, and Grafana is installed with it: use Debian or Ubuntu"}}
+
+
 def secrets(s: dict) -> dict[str, str]:
     """Credentials that the role writes, by name."""
     own = {

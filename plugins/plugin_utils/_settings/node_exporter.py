@@ -182,6 +182,14 @@ def arguments_of(s: dict, site: _core.Web) -> list[str]:
     return _core.arguments({**flags, **s["node_exporter_flags"]})
 
 
+def needs(s: dict, host: _core.Host) -> dict:
+    """What host_status looks for."""
+    if s["node_exporter_ebs_package"] or not s["node_exporter_ebs_snapshots"]:
+        return {}
+    missing = "the Python library boto3 is missing, and node_exporter_ebs_package is empty"
+    return {"libraries": {"boto3": f"{missing}: install python3-boto3"}}
+
+
 def service(s: dict, host: _core.Host) -> dict:
     site = web(s, host)
     release = _core.release(s, host, "node_exporter", "prometheus/node_exporter", ["node_exporter"])

@@ -148,6 +148,19 @@ def connection(s: dict, host: _core.Host) -> dict:
 # ---------------------------------------------------------------------------------------------------------- service
 
 
+def needs(s: dict, host: _core.Host) -> dict:
+    """What host_status looks for."""
+    files = []
+    for kind in ("tls", "web_tls"):
+        name = f"redis_exporter_{kind}_cert_file"
+        if s[name]:
+            files.append({"what": name, "cert": s[name], "key": s[f"redis_exporter_{kind}_key_file"]})
+    for name in ("redis_exporter_tls_ca_file", "redis_exporter_web_client_ca_file"):
+        if s[name]:
+            files.append({"what": name, "ca": s[name]})
+    return {"certificates": files}
+
+
 def service(s: dict, host: _core.Host) -> dict:
     release = _core.release(s, host, "redis_exporter", "oliver006/redis_exporter", ["redis_exporter"])
     if release["url"]:

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from ...filter.networks import networks
+from ...module_utils import _http
 from . import _core
 
 COMMA_LISTS = ("security_groups_exporter_cidrs", "security_groups_admin_ports")
@@ -62,6 +66,61 @@ def plan(s: dict, host: _core.Host, found: dict) -> dict:
         "exporter_rules": [{"ports": [port], "rule_desc": text, **source} for port, text in exporter_ports(s)],
         "admin_rules": [{**admin_rule, **by_family(admins["networks"])}] if admins["networks"] else [],
     }
+
+
+def aws(s: dict) -> dict:
+    """How AWS is asked."""
+    found = {"region": s["monitoring_aws_region"], "endpoint_url": s["monitoring_aws_endpoint_url"]}
+    return {name: value for name, value in found.items() if value}
+
+
+def task_rules(s: dict, group: str, owner: str) -> dict | None:
+    """The rules of one group; the VPC and the rules are arguments of the task."""
+    if not group:
+        return None
+    named = {"group_id" if group.startswith("sg-") else "group_name": group}
+    ours = {"rules": [], "purge": "owned", "owner": f"{s['monitoring_owner']}/{owner}"}
+    return {"module": "ec2_security_group_rules", "args": {**aws(s), **named, **ours}}
+
+
+def task_exporters(s: dict, host: _core.Host) -> dict | None:
+    return task_rules(s, s["monitoring_redis_security_group"], "exporters")
+
+
+def task_admins(s: dict, host: _core.Host) -> dict | None:
+    return task_rules(s, s["monitoring_security_group"], "admins")
+
+
+TASKS = {"exporters": task_exporters, "admins": task_admins}
+
+
+def refusals(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> list[str]:
+    """What a run of the role would meet in AWS; run() runs a module in check mode."""
+    found = {"vpcs": {"skipped": True}, "checkip": {"skipped": True}}
+    if not re.match("(vpc-[0-9a-f]+)?$", s["monitoring_vpc"]):
+        found["vpcs"] = run("amazon.aws.ec2_vpc_net_info", {**aws(s), "filters": {"tag:Name": s["monitoring_vpc"]}})
+    if s["monitoring_security_group"] and networks(s["monitoring_admin_cidrs"], "monitoring_admin_cidrs")["auto"]:
+        found["checkip"] = ask(s["security_groups_checkip_url"])
+    planned = plan(s, host, found)
+    if planned["problems"]:
+        return planned["problems"]
+    lines = []
+    for task, rules in (("exporters", planned["exporter_rules"]), ("admins", planned["admin_rules"])):
+        call = TASKS[task](s, host)
+        if call and rules:
+            args = {**call["args"], "vpc_id": planned["vpc_id"], "rules": rules}
+            answer = run(f"redisops.monitoring.{call['module']}", args)
+            lines += [answer["msg"]] if answer.get("failed") else []
+    return lines
+
+
+def ask(url: str) -> dict:
+    """The answer as module uri gives it."""
+    try:
+        answer = _http.request("GET", url, timeout=10, proxy=True)
+    except (_http.HttpError, ValueError) as err:
+        return {"msg": str(err)}
+    return {"status": answer.status, "content": answer.text(), "msg": f"status {answer.status}"}
 
 
 def teardown(s: dict, host: _core.Host, found: dict) -> dict:

@@ -28,17 +28,17 @@ GROUPS = {
 def preflight(tmp_path):
     """preflight(groups, *arguments) -> the problems, and everything that was printed."""
 
-    def run(groups, *arguments, playbook="preflight.yml"):
+    def run(groups, *arguments, playbook="preflight.yml", host="localhost", **variables):
         (tmp_path / "hosts.json").write_text(json.dumps({"all": {"children": groups}}))
         command = [f"{Path(sys.executable).parent}/ansible-playbook", "-i", tmp_path / "hosts.json"]
-        environment = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1"}
+        environment = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1", **variables}
         done = subprocess.run(
             [*command, ROOT / "playbooks" / playbook, *arguments],
             env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
         printed = done.stdout + done.stderr
         assert "Traceback" not in printed and "UNREACHABLE" not in printed
-        found = re.search(r"^fatal: \[localhost\].* => (\{.*\})$", done.stdout, re.M)
+        found = re.search(rf"^fatal: \[{host}\]: FAILED! => (\{{.*\}})$(?!\n\.\.\.ignoring)", done.stdout, re.M)
         assert bool(found) == (done.returncode == 2), printed
         return json.loads(found[1])["msg"].splitlines()[:-1] if found else [], printed
 
@@ -50,6 +50,7 @@ def monitoring(**variables):
     return {**GROUPS, "monitoring": {**group, "vars": {**group["vars"], **variables}}}
 
 
+PAIR = {"redis_exporter_tls_cert_file": "/none/redis.crt", "redis_exporter_tls_key_file": "/none/redis.key"}
 WRONG = {
     "prometheus_scrape_interval": "soon",
     "prometheus_web_users": {"admin": "{{ nobody_knows }}"},
@@ -79,6 +80,37 @@ def test_services_that_are_switched_off_are_not_judged(preflight):
     services = ["redis_exporter", "node_exporter", "alertmanager"]
     problems, printed = preflight(monitoring(**WRONG, monitoring_services=services))
     assert not any(": prometheus_" in problem for problem in problems), printed
+def test_settings_and_hosts_in_one_list(preflight, tmp_path):
+    """The hosts are this machine, and lack a file; where it has no systemd there is one line more."""
+    here = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
+    groups = {name: {**group, "vars": {**group["vars"], **here}} for name, group in monitoring().items()}
+    groups["redis"]["vars"].update(redis_exporter_redis_password="canary", **PAIR)
+    groups["monitoring"]["vars"]["grafana_admin_password"] = "short"
+    problems, printed = preflight(groups, "--tags", "redis_exporter,grafana", playbook="site.yml", host="redis-1")
+    assert "mon-1, mon-2: grafana_admin_password is shorter than 12 characters" in problems[0]
+    assert (
+        "redis-1, redis-2: redis_exporter_tls_cert_file certificate: /none/redis.crt: the directory /none"
+        in "".join(problems)
+    )
+    assert not re.search(r"changed=[1-9]", printed) and "canary" not in printed
+    printed = preflight(groups, "--tags", "redis_exporter", "--limit", "redis-2", playbook="site.yml", host="redis-2")[
+        1
+    ]
+    assert "redis-2: redis_exporter_tls_cert_file certificate: /none/redis.crt" in printed
+
+
+def test_aws_that_nobody_reaches_stops_before_the_first_host(preflight):
+    """As the list, and no Redis node is connected to."""
+    aws = {"monitoring_redis_security_group": "redis-sg", "monitoring_security_group": "prometheus-sg"}
+    aws.update(monitoring_aws_endpoint_url="http://127.0.0.1:1", monitoring_aws_region="eu-west-1")
+    groups = {**GROUPS, "all_of_them": {"children": {"redis": {}, "monitoring": {}}, "vars": aws}}
+    problems, dummy = preflight(
+        groups, "--tags", "security_groups", "-e", json.dumps(aws), playbook="site.yml",
+        AWS_ACCESS_KEY_ID="canary", AWS_SECRET_ACCESS_KEY="canary", AWS_MAX_ATTEMPTS="1",
+    )  # fmt: skip
+    (problem,) = problems
+    assert problem.startswith("AWS: redis-sg: DescribeSecurityGroups failed: EndpointConnectionError"), problem
+    assert "correct the region or endpoint_url" in problem
 
 
 def test_parts_that_are_not_run_are_not_judged(preflight):

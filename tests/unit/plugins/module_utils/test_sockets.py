@@ -29,3 +29,28 @@ def test_sockets_of_this_process(family, host):
 
 def test_a_host_without_the_tables(tmp_path):
     assert list(_sockets.tcp(str(tmp_path))) == []
+
+
+def test_addresses_without_those_of_the_loopback(tmp_path):
+    net = tmp_path / "net"
+    net.mkdir()
+    (net / "fib_trie").write_text("""Main:
+  +-- 0.0.0.0/0 3 0 5
+     |-- 0.0.0.0
+        /0 universe UNICAST
+     |-- 10.0.1.5
+        /30 link UNICAST
+        /32 host LOCAL
+     |-- 127.0.0.1
+        /32 host LOCAL
+     |-- 10.0.1.7
+        /32 link BROADCAST
+Local:
+     |-- 10.0.1.5
+        /32 host LOCAL
+""")
+    (net / "if_inet6").write_text(
+        "00000000000000000000000000000001 01 80 10 80       lo\nfd000000000000000000000000000002 04 40 00 82     eth0\n"
+    )
+    assert list(_sockets.addresses(str(tmp_path))) == ["10.0.1.5", "fd00::2"]
+    assert list(_sockets.addresses(str(tmp_path / "none"))) == []

@@ -14,9 +14,14 @@ import ssl
 import threading
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils import _journal, _redis, _systemd
+from ansible_collections.redisops.monitoring.plugins.module_utils import (
+    _host_status,
+    _journal,
+    _redis,
+    _systemd,
+)
 from ansible_collections.redisops.monitoring.plugins.module_utils._redis_acl import EXPORTER_RULES
-from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter import address, preflight
+from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter import address
 from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.exporter import ARCHITECTURES
 from ansible_collections.redisops.monitoring.plugins.modules import redis_exporter_check
 
@@ -55,8 +60,8 @@ def systemd(monkeypatch):
         return _systemd.UnitState(**dict(dict.fromkeys(_systemd.UnitState._fields), **host["state"]))
 
     monkeypatch.setattr(_systemd, "unit_state", unit_state)
-    monkeypatch.setattr(preflight, "systemd_runs", lambda: host["runs"])
-    monkeypatch.setattr(preflight, "root_mount_is_shared", lambda: host["shared"])
+    monkeypatch.setattr(_host_status, "systemd_runs", lambda: host["runs"])
+    monkeypatch.setattr(_host_status, "root_mount_is_shared", lambda: host["shared"])
     monkeypatch.setattr(_journal, "messages", lambda unit, **options: [host.get("journal", "")])
     return host
 
@@ -228,24 +233,10 @@ def test_no_systemd(node, systemd):
 
 def test_private_root_mount(node, systemd, monkeypatch):
     systemd["shared"] = False
-    monkeypatch.setattr(preflight, "credentials_arrive", lambda module: False)
+    monkeypatch.setattr(_host_status, "credentials_arrive", lambda module: False)
     assert "make-rshared" in node.refused("preflight")
-    monkeypatch.setattr(preflight, "credentials_arrive", lambda module: True)
+    monkeypatch.setattr(_host_status, "credentials_arrive", lambda module: True)
     assert not node.run("preflight").get("failed")
-
-
-@pytest.mark.parametrize(
-    ("rows", "shared"),
-    [
-        ("1 0 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n2 1 0:5 / /dev rw - devtmpfs udev rw\n", True),
-        ("1 0 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n2 1 0:5 / /dev rw shared:2 - devtmpfs udev rw\n", False),
-        ("1 0 8:1 / / rw master:3 - overlay overlay rw\n", False),
-        ("", True),
-    ],
-)
-def test_reading_the_mount_table(tmp_path, rows, shared):
-    (tmp_path / "mountinfo").write_text(rows)
-    assert preflight.root_mount_is_shared(str(tmp_path / "mountinfo")) is shared
 
 
 def test_web_certificate_has_to_cover_the_address(node, pki):
