@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
             result.update(unit=found["unit"], release={name: found[name] for name in names if name in found})
 
     def judge_all(self, options, task_vars, result):
-        """What can be told without the hosts. Where something is wrong, those that answer can be examined all the same."""
+        """What can be told without the hosts. Where something is wrong, those that answer can be examined still."""
         matching = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
         nobody = [one for one in options["hosts"] if not matching.run([one], task_vars)]
         lines = [EMPTY % searched(one) for pattern in nobody for one in pattern.split(":")]

@@ -222,7 +222,7 @@ def test_nothing_is_wrong_with_the_settings_of_the_small_inventory(group):
     host = dataclasses.replace(host, variables=variables)
     assert _stack.problems(own) == []
     for part, (where, roles) in _core.PARTS.items():
-        for role in roles if group in where.split(":") else []:
+        for role in roles if group in where.split(":") and part != "yace" else []:
             assert _core.judge(role, variables, host)[1] == [], (part, role)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ PLAYS = [
     pytest.param(play, id=f"{path.stem}: {play['name']}")
     for path in sorted((ROOT / "playbooks").glob("*.yml"))
     for play in yaml.safe_load(path.read_text())
-    if "localhost" in play.get("hosts", "")
+    if re.search(r"(^|')localhost", play.get("hosts", ""))  # and not hostvars.localhost
 ]
 
 

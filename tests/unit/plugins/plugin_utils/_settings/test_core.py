@@ -186,14 +186,13 @@ def test_parts_are_playbooks():
         plays = yaml.safe_load((_core.ROLES.parent / "playbooks" / f"{part}.yml").read_text())
         (play,) = [play for play in plays if "roles" in play]
         assert play["hosts"] == (group or "localhost")
+        tags = {
+            "certificates": ["certificates"],
+            "security_groups": ["security_groups"],
+            "yace": ["monitoring", "yace"],
+        }
         assert [(one["role"].rpartition(".")[2], one["tags"]) for one in play["roles"]] == [
-            (
-                role,
-                {"certificates": [role], "security_groups": [role], "yace": ["monitoring", role]}.get(
-                    part, [part, role]
-                ),
-            )
-            for role in roles
+            (role, tags.get(part, [part, role])) for role in roles
         ]
 
 
