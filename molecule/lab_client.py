@@ -22,6 +22,9 @@ from pathlib import Path
 import testinfra
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/lab"))
+import authority
+
 REDIS, MONITORING = "redis-node-1a", "prometheus-grafana"  # the first hosts of every lab
 REDIS_CLI = (
     'set_of() { sed -n "s/^$1 //p" /etc/redis/redis.conf; }; REDISCLI_AUTH=$(set_of masterauth) redis-cli'
@@ -61,12 +64,8 @@ class Lab:
 
     @functools.cached_property
     def ca(self):
-        """The CA of the services, as a file: the lab's, or on a bare lab the one that site.yml made."""
-        if not self.about.get("bare"):
-            return str(self.directory / "pki/ca.crt")
-        path = self.directory / "pki/monitoring_ca.crt"
-        path.write_text(self.shell(self.named("monitoring")[0], "cat /etc/redisops/tls/ca.crt"))
-        return str(path)
+        """The CA of the services, as a file."""
+        return authority.of_services(self.directory)
 
     def named(self, role):
         return sorted(name for name, about in self.hosts.items() if about["role"] == role)

@@ -17,6 +17,9 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/lab"))
+import authority
+
 # On the node itself; --insecure, because one fault is a certificate that has expired.
 SETTING = 'sed -n "s/^{} //p" /etc/redis/redis.conf'
 TLS = f"--tls --insecure --cert $({SETTING.format('tls-cert-file')}) --key $({SETTING.format('tls-key-file')})"
@@ -39,7 +42,6 @@ class Site:
         self.monitoring = sorted(host for host, entry in about["hosts"].items() if entry["role"] == "monitoring")
         self.aws = about["aws"]
         self.arrived = self.directory / "notifications.jsonl"
-        self.bare = about.get("bare", False)
 
     def secret(self, name: str) -> str:
         return (self.directory / "secrets" / name).read_text().strip()
@@ -123,11 +125,7 @@ class Site:
         request = urllib.request.Request(url)
         login = f"admin:{self.secret('prometheus_admin_password')}"
         request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
-        if self.bare:  # the services have certificates of a CA of their own
-            authority = self.on(self.monitoring[0], "cat /etc/redisops/tls/ca.crt")
-            context = ssl.create_default_context(cadata=authority)
-        else:
-            context = ssl.create_default_context(cafile=str(self.directory / "pki/ca.crt"))
+        context = ssl.create_default_context(cafile=authority.of_services(self.directory))
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aws
 import yaml
-from common import ROOT, run, write
+from common import ROOT, write
 
 INVENTORIES = ROOT / "inventories"
 DERIVED = {
@@ -132,12 +132,3 @@ def describe(directory: Path, lab: dict) -> None:
         "aws": lab["aws"] and lab["aws"] | aws.CREDENTIALS,
     }
     write(directory / "bare.json", json.dumps(about, indent=1) + "\n")
-
-
-def fetch_ca(directory: Path, host: str) -> str:
-    """The CA of the monitoring plane, once site.yml has made it, for those who talk to the services from here."""
-    path = directory / "pki/monitoring_ca.crt"
-    done = run("ssh", "-F", str(directory / "ssh_config"), host, "sudo cat /etc/redisops/tls/ca.crt", check=False)
-    if done.returncode == 0:
-        write(path, done.stdout)
-    return str(path)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+import authority
 import aws
-import bare
 import mirror
 import servers
 from common import BUILD, LABS, ROOT, LabError, write
@@ -39,9 +39,6 @@ def show(lab: dict | None, name: str) -> None:
     if not lab:
         raise LabError(f"lab {name} is not there: lab.py up {name}")
     directory = LABS / name
-    if lab.get("bare"):
-        monitoring = [host for host, about in lab["hosts"].items() if about["role"] == "monitoring"]
-        bare.fetch_ca(directory, monitoring[0])
     info = describe(lab)
     write(DEMO, json.dumps(info, indent=1) + "\n")
 
@@ -106,7 +103,7 @@ def installed(lab: dict) -> dict[str, str]:
 
 def describe(lab: dict) -> dict:
     directory = LABS / lab["name"]
-    ca = str(directory / ("pki/monitoring_ca.crt" if lab.get("bare") else "pki/ca.crt"))
+    ca = authority.of_services(directory)
     info: dict = {}
     for service in SERVICES:
         addresses = [about["address"] for about in lab["hosts"].values() if about["role"] == service.role]
