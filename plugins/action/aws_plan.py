@@ -9,7 +9,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core
 
-STEPS = ("plan", "outcome", "teardown")
+STEPS = ("lookup", "plan", "outcome", "teardown")
 
 
 class ActionModule(ActionBase):

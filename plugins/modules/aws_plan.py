@@ -25,10 +25,10 @@ options:
     required: true
   step:
     description:
-      - What is asked for. V(plan) is what the role is to make or change, V(outcome) what to know about the result, and
-        V(teardown) what is to be deleted.
+      - What is asked for. V(lookup) is what to look for in AWS, V(plan) what the role is to make or change, V(outcome)
+        what to know about the result, and V(teardown) what is to be deleted.
     type: str
-    choices: [plan, outcome, teardown]
+    choices: [lookup, plan, outcome, teardown]
     default: plan
   found:
     description: What was found, mostly as the modules returned it.

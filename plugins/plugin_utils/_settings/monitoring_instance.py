@@ -55,6 +55,26 @@ def groups_of(found: dict) -> list[dict]:
     return [group for group in found["groups"].get("security_groups", []) if group["vpc_id"] in vpcs]
 
 
+def lookup(s: dict, host: _core.Host, found: dict) -> dict:
+    """By what filters the subnet and the security group are looked for, once the VPC is known."""
+    vpc, subnet, group = s["monitoring_vpc"], s["monitoring_instance_subnet"], s["monitoring_security_group"]
+    ids = [vpc] if by_id(vpc, "vpc") else [one["vpc_id"] for one in found["vpcs"].get("vpcs") or []] or ["none"]
+    return {
+        "subnet": {
+            "subnet-id" if by_id(subnet, "subnet") else "tag:Name": subnet,
+            **({"vpc-id": ids} if vpc else {}),
+        },
+        "group": {"group-id" if group.startswith("sg-") else "group-name": group},
+    }
+
+
+def image_parameter(s: dict) -> str:
+    """Where AWS keeps the ID of the image: of Ubuntu 24.04, for the processor of the type."""
+    arm = re.match("([a-z]+[0-9]+g[a-z]*|a1)[.]", s["monitoring_instance_type"])
+    ubuntu = "/aws/service/canonical/ubuntu/server/24.04/stable/current"
+    return s["monitoring_instance_image_parameter"] or f"{ubuntu}/{'arm64' if arm else 'amd64'}/hvm/ebs-gp3/ami-id"
+
+
 def plan(s: dict, host: _core.Host, found: dict) -> dict:
     """What is wrong, and what is asked for."""
     subnet = (found["subnets"]["subnets"] or [{}])[0]
@@ -79,6 +99,7 @@ def plan(s: dict, host: _core.Host, found: dict) -> dict:
         "vpc_id": subnet.get("vpc_id"),
         "group_id": next((group["group_id"] for group in groups_of(found)), ""),
         "interface": interface,
+        "image_parameter": image_parameter(s),
         "volume": {"device_name": s["monitoring_instance_root_device"], "ebs": disk},
         "tags": {
             **s["monitoring_instance_tags"],
@@ -193,6 +214,9 @@ def outcome(s: dict, host: _core.Host, found: dict) -> dict:
         "problems": [],
         "warnings": warnings + [f"{s['monitoring_instance_name']}: {line}" for line in lines],
         "address": address,
+        "no_ssh": f"No SSH on {address}:{s['monitoring_instance_ssh_port']} after"
+        f" {s['monitoring_instance_ssh_timeout']} seconds: let this machine in by monitoring_admin_cidrs, or set"
+        " monitoring_instance_address to the address that it can reach",
         "in_inventory": any(
             one.get("instance_id") == now["instance_id"] or one.get("ansible_host") == address for one in hosts
         ),
@@ -292,6 +316,8 @@ def teardown(s: dict, host: _core.Host, found: dict) -> dict:
         "instances": [one["instance_id"] for one in instances],
         "groups": groups,
         "profile_parts": [part["what"] for part in parts],
+        "nothing": f"Nothing in this region is named {s['monitoring_instance_name']} in the cluster"
+        f" {s['monitoring_cluster']} and carries {OWNER_TAG}={s['monitoring_owner']}",
         "deleted": [
             *[f"the instance {one['instance_id']}" for one in instances],
             *[f"the security group {group['group_name']}" for group in groups],

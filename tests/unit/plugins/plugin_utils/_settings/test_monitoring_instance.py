@@ -64,6 +64,7 @@ def test_all_is_there(plan):
         "vpc_id": "vpc-1",
         "group_id": "sg-1",
         "interface": {"device_index": 0, "subnet_id": "subnet-1", "assign_public_ip": False},
+        "image_parameter": "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
         "volume": {
             "device_name": "/dev/sda1",
             "ebs": {"volume_type": "gp3", "volume_size": 20, "encrypted": True, "delete_on_termination": True},
@@ -245,7 +246,9 @@ def outcome(read, host):
 
 
 def test_nothing_to_say(outcome):
-    assert outcome() == {"problems": [], "warnings": [], "address": "10.0.0.9", "in_inventory": False}
+    found = outcome()
+    assert found.pop("no_ssh").startswith("No SSH on 10.0.0.9:22 after 300 seconds: let this machine in by")
+    assert found == {"problems": [], "warnings": [], "address": "10.0.0.9", "in_inventory": False}
 
 
 def test_check_mode_has_no_instance(outcome):
@@ -367,6 +370,8 @@ def test_only_what_is_ours_is_deleted(teardown):
             "the security group prometheus-sg",
             "the instance profile redis-prod-monitoring",
         ],
+        "nothing": "Nothing in this region is named prometheus-grafana in the cluster redis-prod and carries"
+        " redis-monitoring:owner=redisops",
     }
 
 
@@ -376,3 +381,31 @@ def test_an_instance_of_somebody_else_stops_it(teardown):
         "i-1 is named prometheus-grafana and does not carry redis-monitoring:owner=redisops: it is not ours to delete,"
         " nothing was deleted"
     )
+
+
+@pytest.mark.parametrize(
+    ("changed", "vpcs", "subnet"),
+    [
+        ({}, SKIPPED, {"tag:Name": "private"}),
+        ({"monitoring_instance_subnet": "subnet-0a1b"}, SKIPPED, {"subnet-id": "subnet-0a1b"}),
+        ({"monitoring_vpc": "vpc-0a1b"}, SKIPPED, {"tag:Name": "private", "vpc-id": ["vpc-0a1b"]}),
+        ({"monitoring_vpc": "main"}, {"vpcs": [{"vpc_id": "vpc-1"}]}, {"tag:Name": "private", "vpc-id": ["vpc-1"]}),
+        ({"monitoring_vpc": "main"}, {"msg": "denied"}, {"tag:Name": "private", "vpc-id": ["none"]}),
+    ],
+)
+def test_what_is_looked_for(read, host, changed, vpcs, subnet):
+    s = read("monitoring_instance", {**SETTINGS, "monitoring_instance_subnet": "private", **changed})
+    filters = monitoring_instance.lookup(s, host(), {"vpcs": vpcs})
+    assert filters == {"subnet": subnet, "group": {"group-name": "prometheus-sg"}}
+    by_id = {**s, "monitoring_security_group": "sg-0a1b"}
+    assert monitoring_instance.lookup(by_id, host(), {"vpcs": vpcs})["group"] == {"group-id": "sg-0a1b"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "processor"),
+    [("t3.small", "amd64"), ("t4g.small", "arm64"), ("m7gd.large", "arm64"), ("a1.large", "arm64")],
+)
+def test_the_image_is_of_the_type(plan, kind, processor):
+    wanted = f"/aws/service/canonical/ubuntu/server/24.04/stable/current/{processor}/hvm/ebs-gp3/ami-id"
+    assert plan({"monitoring_instance_type": kind})["image_parameter"] == wanted
+    assert plan({"monitoring_instance_image_parameter": "/own"})["image_parameter"] == "/own"
