@@ -80,6 +80,8 @@ def test_services_that_are_switched_off_are_not_judged(preflight):
     services = ["redis_exporter", "node_exporter", "alertmanager"]
     problems, printed = preflight(monitoring(**WRONG, monitoring_services=services))
     assert not any(": prometheus_" in problem for problem in problems), printed
+
+
 def test_settings_and_hosts_in_one_list(preflight, tmp_path):
     """The hosts are this machine, and lack a file; where it has no systemd there is one line more."""
     here = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
