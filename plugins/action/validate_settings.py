@@ -71,7 +71,9 @@ class ActionModule(ActionBase):
         nobody = [one for one in options["hosts"] if not matching.run([one], task_vars)]
         lines = [EMPTY % searched(one) for pattern in nobody for one in pattern.split(":")]
         roles = {} if lines else _ansible.roles_of_run(options["parts"], task_vars)
-        aws = self.problems_of_aws(task_vars) if "security_groups" in roles.get("localhost", []) else []
+        aws, result["rules_are_right"] = [], False
+        if "security_groups" in roles.get("localhost", []):
+            aws, result["rules_are_right"] = self.ask_aws(task_vars)
         lines += self.problems_of_controller(roles) + self.problems_of(roles, task_vars) + aws
         hosts, silent = [host for host in roles if host in task_vars["groups"]["all"] and options["examine"]], []
         if lines:
@@ -108,20 +110,20 @@ class ActionModule(ActionBase):
                 found[name] += _core.judge(role, variables, host)[1] + _ansible.vault_problems(role, variables)
         return grouped(found)
 
-    def problems_of_aws(self, task_vars):
-        """What role security_groups would meet, told by its own modules in check mode."""
+    def ask_aws(self, task_vars):
+        """What role security_groups would fail on, and whether it has nothing to do: by its modules in check mode."""
         variables, host = _ansible.context(["security_groups"], task_vars, self._templar)
         settings, problems = _core.judge("security_groups", variables, host)
         if problems or _needs.of_controller({"security_groups"}):
-            return []  # told already
+            return [], False  # told already
         check_mode, self._task.check_mode = self._task.check_mode, True
 
         def run(module, args):
             return self._execute_module(module, module_args=args, task_vars=task_vars)
 
-        found = security_groups.refusals(settings, host, run)
+        lines, changed = security_groups.rehearsal(settings, host, run)
         self._task.check_mode = check_mode
-        return ["AWS: %s" % one_line(line) for line in found]
+        return ["AWS: %s" % one_line(line) for line in lines], not lines and not changed
 
 
 def told(status):

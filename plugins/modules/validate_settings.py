@@ -90,6 +90,10 @@ problems:
   returned: success, with O(parts) and without O(status)
   type: list
   elements: str
+rules_are_right:
+  description: Whether AWS was asked and has the rules of the security groups as the settings want them.
+  returned: with O(parts) and without O(status)
+  type: bool
 silent:
   description: Hosts that are left out because something is wrong and they did not answer.
   returned: success, with O(parts) and without O(status)

@@ -94,8 +94,8 @@ def task_admins(s: dict, host: _core.Host) -> dict | None:
 TASKS = {"exporters": task_exporters, "admins": task_admins}
 
 
-def refusals(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> list[str]:
-    """What a run of the role would meet in AWS; run() runs a module in check mode."""
+def rehearsal(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> tuple[list[str], bool]:
+    """What a run of the role would fail on in AWS, and whether it would change a rule; run() is for check mode."""
     found = {"vpcs": {"skipped": True}, "checkip": {"skipped": True}}
     if not re.match("(vpc-[0-9a-f]+)?$", s["monitoring_vpc"]):
         found["vpcs"] = run("amazon.aws.ec2_vpc_net_info", {**aws(s), "filters": {"tag:Name": s["monitoring_vpc"]}})
@@ -103,15 +103,15 @@ def refusals(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> lis
         found["checkip"] = ask(s["security_groups_checkip_url"])
     planned = plan(s, host, found)
     if planned["problems"]:
-        return planned["problems"]
-    lines = []
+        return planned["problems"], False
+    answers = []
     for task, rules in (("exporters", planned["exporter_rules"]), ("admins", planned["admin_rules"])):
         call = TASKS[task](s, host)
         if call and rules:
             args = {**call["args"], "vpc_id": planned["vpc_id"], "rules": rules}
-            answer = run(f"redisops.monitoring.{call['module']}", args)
-            lines += [answer["msg"]] if answer.get("failed") else []
-    return lines
+            answers.append(run(f"redisops.monitoring.{call['module']}", args))
+    lines = [answer["msg"] for answer in answers if answer.get("failed")]
+    return lines, any(answer.get("changed") for answer in answers)
 
 
 def ask(url: str) -> dict:

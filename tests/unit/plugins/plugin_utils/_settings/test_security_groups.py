@@ -163,8 +163,8 @@ def test_rules_are_removed_whatever_the_other_settings_are(read, host):
 
 
 @pytest.fixture
-def refusals(read, host):
-    """refusals(answers, **changed) -> what AWS has against it, and the modules that asked."""
+def rehearsal(read, host):
+    """rehearsal(answers, **changed) -> what AWS has against it, whether it would change, and the modules that asked."""
 
     def run(answers, **changed):
         asked = []
@@ -173,15 +173,15 @@ def refusals(read, host):
             asked.append((module.rpartition(".")[2], args))
             return answers.pop(0)
 
-        found = security_groups.refusals(read("security_groups", {**GROUPS, **changed}), host(), ask)
-        return found, asked
+        return *security_groups.rehearsal(read("security_groups", {**GROUPS, **changed}), host(), ask), asked
 
     return run
 
 
-def test_aws_is_asked_what_the_role_would_do(refusals):
-    found, asked = refusals([{}, {}], monitoring_vpc="vpc-1", monitoring_admin_cidrs=["198.51.100.0/24"])
-    assert found == []
+def test_aws_is_asked_what_the_role_would_do(rehearsal):
+    found, changed, asked = rehearsal([{}, {}], monitoring_vpc="vpc-1", monitoring_admin_cidrs=["198.51.100.0/24"])
+    assert (found, changed) == ([], False)
+    assert rehearsal([{}, {"changed": True}], monitoring_admin_cidrs=["198.51.100.0/24"])[1] is True
     assert [(module, args["group_name"], args["owner"], len(args["rules"])) for module, args in asked] == [
         ("ec2_security_group_rules", "redis-sg", "redisops/exporters", 3),
         ("ec2_security_group_rules", "prometheus-sg", "redisops/admins", 1),
@@ -189,19 +189,19 @@ def test_aws_is_asked_what_the_role_would_do(refusals):
     assert {args["vpc_id"] for dummy, args in asked} == {"vpc-1"}
 
 
-def test_both_groups_are_told(refusals):
+def test_both_groups_are_told(rehearsal):
     no = [{"failed": True, "msg": "no security group redis-sg"}, {"failed": True, "msg": "no security group prom"}]
-    found, dummy = refusals(no, monitoring_admin_cidrs=["198.51.100.0/24"], monitoring_aws_region="eu-west-1")
+    found, dummy, dummy = rehearsal(no, monitoring_admin_cidrs=["198.51.100.0/24"], monitoring_aws_region="eu-west-1")
     assert found == ["no security group redis-sg", "no security group prom"]
 
 
-def test_a_vpc_that_is_not_found_is_told_once(refusals):
-    found, asked = refusals([{"vpcs": []}], monitoring_vpc="main")
+def test_a_vpc_that_is_not_found_is_told_once(rehearsal):
+    found, dummy, asked = rehearsal([{"vpcs": []}], monitoring_vpc="main")
     assert len(found) == 1 and "no VPC is named main" in found[0]
     assert [module for module, dummy in asked] == ["ec2_vpc_net_info"]
 
 
-def test_the_address_of_this_machine_is_asked_for(refusals):
+def test_the_address_of_this_machine_is_asked_for(rehearsal):
     cidrs = {"monitoring_admin_cidrs": ["auto"], "security_groups_checkip_url": "http://127.0.0.1:1/"}
-    found, dummy = refusals([], **cidrs)
+    found, dummy, dummy = rehearsal([], **cidrs)
     assert "http://127.0.0.1:1/ did not answer" in found[0] and "monitoring_admin_cidrs" in found[0]
