@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +39,17 @@ def run(*argv: str, timeout: int = 600, check: bool = True, **options) -> subpro
         said = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
         raise LabError(f"{' '.join(argv[:3])}: exit {done.returncode}: {said[-1]}")
     return done
+
+
+def collection(name: str):
+    """A module of the collection in this checkout."""
+    link = BUILD / "collections/ansible_collections/redisops/monitoring"
+    if not link.exists():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to("../../../..")
+    if str(BUILD / "collections") not in sys.path:
+        sys.path.insert(0, str(BUILD / "collections"))
+    return importlib.import_module(f"ansible_collections.redisops.monitoring.plugins.{name}")
 
 
 def say(text: str) -> None:

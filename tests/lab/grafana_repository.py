@@ -16,8 +16,8 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-from common import BUILD, ENVIRONMENT, MIRROR, ROOT, LabError, run, say, write
-from mirror import ARCHITECTURE, DEFAULTS, PROBE_SECONDS
+from common import BUILD, ENVIRONMENT, MIRROR, ROOT, LabError, collection, run, say, write
+from mirror import ARCHITECTURE, DEFAULTS, PROBE_SECONDS, folder, told
 
 DEFAULT = DEFAULTS["packages"]["grafana"]
 UPSTREAM = os.environ.get("LAB_GRAFANA_URL", DEFAULT["repository"])
@@ -112,12 +112,28 @@ def fill() -> dict[str, str]:
     if given:
         about = from_package(Path(given))
     elif answers(f"{UPSTREAM}/gpg.key"):
-        about = {"origin": "upstream", "version": DEFAULT["version"], "repository": UPSTREAM}
-        about["fingerprint"] = DEFAULT["fingerprints"][0]
+        about = from_upstream()
     else:
         about = stand_in()
     about["dashboard"] = dashboard()
     return about
+
+
+def from_upstream() -> dict[str, str]:
+    """Grafana's own packages in the lab's mirror, as playbooks/mirror.yml puts them there."""
+    if NOTED.exists():  # packages of this lab's making are there
+        shutil.rmtree(REPOSITORY, ignore_errors=True)
+        NOTED.unlink()
+    source = collection("plugin_utils._mirror.packages")
+    fingerprints = DEFAULT["fingerprints"]
+    repository = source.Repository(
+        "grafana", UPSTREAM, REPOSITORY.name, DEFAULT["suite"], DEFAULT["component"], fingerprints
+    )
+    with told():
+        source.fetch(folder(), repository, [DEFAULT["version"]], [ARCHITECTURE])
+    return {
+        "origin": "upstream", "version": DEFAULT["version"], "repository": "", "fingerprint": fingerprints[0]
+    }  # fmt: skip
 
 
 def answers(url: str) -> bool:

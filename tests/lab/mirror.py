@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from common import BUILD, MIRROR, ROOT, LabError, run, say, write
+from common import BUILD, MIRROR, ROOT, LabError, collection, run, say, write
 from podman import DEBIAN_KEYRING
 
 UPSTREAM = os.environ.get("LAB_UPSTREAM_URL", "https://github.com")
@@ -113,42 +114,33 @@ def upstream_answers() -> bool:
         return False
 
 
+def folder():
+    """build/mirror as playbooks/mirror.yml fills it."""
+    run = collection("plugin_utils._mirror.run")
+    return collection("plugin_utils._mirror.folder").Folder(str(MIRROR), run.downloads(UPSTREAM), say)
+
+
+@contextlib.contextmanager
+def told():
+    """What goes wrong in the collection's code, as an error of the lab."""
+    try:
+        yield
+    except collection("module_utils._release.common").ReleaseError as error:
+        raise LabError(str(error)) from error
+
+
 def from_upstream() -> dict[str, dict[str, str]]:
-    artefacts = {}
+    run, place, artefacts = collection("plugin_utils._mirror.run"), folder(), {}
     for program in PROGRAMS:
         for version in program.versions:
-            release = MIRROR / program.release(version)
-            release.mkdir(parents=True, exist_ok=True)
-            archive = release / program.archive(version)
-            sums = release / "sha256sums.txt"
-            source = f"{UPSTREAM}/{program.release(version)}"
-            download(f"{source}/sha256sums.txt", sums)
-            wanted = checksums(sums).get(archive.name)
-            if wanted is None:
-                raise LabError(f"{source}/sha256sums.txt does not list {archive.name}")
-            if not archive.exists() or digest(archive) != wanted:
-                download(f"{source}/{archive.name}", archive)
-            if digest(archive) != wanted:
-                archive.unlink()
-                raise LabError(f"{source}/{archive.name}: the archive does not match sha256sums.txt")
-            artefacts[str(archive.relative_to(MIRROR))] = {
-                "program": program.name, "version": version, "origin": "upstream", "source": f"{source}/{archive.name}"
+            about = DEFAULTS["programs"][program.name]
+            with told():
+                run.release(place, about, version, [ARCHITECTURE], UPSTREAM)
+            name = f"{program.release(version)}/{program.archive(version)}"
+            artefacts[name] = {
+                "program": program.name, "version": version, "origin": "upstream", "source": f"{UPSTREAM}/{name}"
             }  # fmt: skip
     return artefacts
-
-
-def download(url: str, path: Path) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        with urllib.request.urlopen(url, timeout=60) as answer, part.open("wb") as file:
-            shutil.copyfileobj(answer, file)
-    except OSError as error:
-        raise LabError(f"{url}: {error}") from error
-    part.replace(path)
-
-
-def checksums(path: Path) -> dict[str, str]:
-    return {name.lstrip("*"): value for value, name in (line.split(None, 1) for line in path.read_text().splitlines())}
 
 
 def digest(path: Path) -> str:

@@ -44,6 +44,21 @@ def write(path, content):
         write_atomically(path, content, 0o644)
 
 
+def pinned_keys(data, fingerprints, shown):
+    """A keyring with the pinned keys of this one, and nothing else."""
+    try:
+        found = openpgp.keys(data)
+    except openpgp.NotAKey as exc:
+        raise ReleaseError(f"{shown} is no signing key: {exc}") from exc
+    missing = [one for one in fingerprints if one not in found]
+    if missing:
+        raise ReleaseError(
+            f"the key at {shown} has the fingerprint {' and '.join(found)}, not the pinned {' and '.join(missing)}:"
+            " if the key was changed for a good reason, pin the new one"
+        )
+    return b"".join(found[one] for one in fingerprints)
+
+
 class Package:
     def __init__(self, module):
         self.module, self.params = module, module.params
@@ -117,18 +132,7 @@ class Package:
             data = read(key)
             if data is None:
                 raise ReleaseError(f"there is no file {key} (key)")
-        shown = mask_url(key) if is_url(key) else key
-        try:
-            found = openpgp.keys(data)
-        except openpgp.NotAKey as exc:
-            raise ReleaseError(f"{shown} is no signing key: {exc}") from exc
-        missing = [one for one in self.fingerprints if one not in found]
-        if missing:
-            raise ReleaseError(
-                f"the key at {shown} has the fingerprint {' and '.join(found)}, not the pinned {' and '.join(missing)}:"
-                " if the key was changed for a good reason, pin the new one"
-            )
-        return b"".join(found[one] for one in self.fingerprints)
+        return pinned_keys(data, self.fingerprints, mask_url(key) if is_url(key) else key)
 
     # -- apt
 

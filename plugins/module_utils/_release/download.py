@@ -25,6 +25,10 @@ ADVICE = {
 }
 
 
+class BrokenOff(ReleaseError):
+    """A download that ended before its time: what came is good, and the rest can be had."""
+
+
 def is_url(value):
     return "://" in value
 
@@ -72,37 +76,54 @@ class Downloads:
 
     def chunks(self, url, limit):
         """The body of a URL, piece by piece; an error when it is longer than limit or shorter than announced."""
-        received = 0
         # _get closes the answer, also when the caller stops early.
         # pylint: disable-next=contextmanager-generator-missing-cleanup
         with self._open(url) as answer:
-            while True:
-                try:
-                    chunk = answer.read(CHUNK)
-                except (OSError, http.client.HTTPException) as err:
-                    raise ReleaseError(
-                        f"the download of {mask_url(url)} broke off after {received} bytes ({reason(err)}): check the "
-                        "network and the server, then run again"
-                    ) from err
-                received += len(chunk)
-                if received > limit:
-                    raise ReleaseError(f"{mask_url(url)} is larger than {limit} bytes: check the URL")
-                if not chunk:
-                    break
-                yield chunk
-            if answer.length:
-                raise ReleaseError(
-                    f"the download of {mask_url(url)} is truncated, {received} of {received + answer.length} bytes "
-                    "came: check the server and any proxy on the way, then run again"
-                )
+            yield from self._pieces(url, answer, limit)
 
     @contextlib.contextmanager
-    def _open(self, url):
-        """The answer with status 200, after redirects."""
+    def rest(self, url, begin, limit):
+        """(where the server begins, which is begin or 0; the size of the whole or None; the body from there on)."""
+        wanted = {"Range": f"bytes={begin}-"} if begin else {}
+        with self._open(url, wanted, (200, 206, 416) if begin else (200,)) as answer:
+            start = begin if answer.status in (206, 416) else 0
+            span = re.match(r"bytes (\d+)-", answer.getheader("Content-Range") or "")
+            if answer.status == 206 and not (span and int(span[1]) == begin):
+                raise ReleaseError(f"{mask_url(url)} answers another part than was asked for: check the server")
+            size = None if answer.length is None or answer.status == 416 else start + answer.length
+            # There is no rest: what is there is all of it, or of another file.
+            yield start, size, iter(()) if answer.status == 416 else self._pieces(url, answer, limit - start)
+
+    @staticmethod
+    def _pieces(url, answer, limit):
+        received = 0
+        while True:
+            try:
+                chunk = answer.read(CHUNK)
+            except (OSError, http.client.HTTPException) as err:
+                raise BrokenOff(
+                    f"the download of {mask_url(url)} broke off after {received} bytes ({reason(err)}): check the "
+                    "network and the server, then run again"
+                ) from err
+            received += len(chunk)
+            if received > limit:
+                raise ReleaseError(f"{mask_url(url)} is larger than {limit} bytes: check the URL")
+            if not chunk:
+                break
+            yield chunk
+        if answer.length:
+            raise BrokenOff(
+                f"the download of {mask_url(url)} is truncated, {received} of {received + answer.length} bytes "
+                "came: check the server and any proxy on the way, then run again"
+            )
+
+    @contextlib.contextmanager
+    def _open(self, url, headers=None, expected=(200,)):
+        """The answer with an expected status, after redirects."""
         target = url
         for _redirect in range(MAX_REDIRECTS + 1):
-            with self._get(target) as answer:
-                if answer.status == 200:
+            with self._get(target, headers) as answer:
+                if answer.status in expected:
                     yield answer
                     return
                 location = answer.getheader("Location") if answer.status in (301, 302, 303, 307, 308) else None
@@ -120,12 +141,12 @@ class Downloads:
         raise ReleaseError(f"{mask_url(url)} redirects more than {MAX_REDIRECTS} times: check the URL and the server")
 
     @contextlib.contextmanager
-    def _get(self, url):
+    def _get(self, url, more):
         parts = urlsplit(url)
-        options, headers = dict(self.options), {}
+        options, headers = dict(self.options), dict(more or {})
         if origin(url) == self.credentials_for:
             options.update(self.login)
-            headers = self.headers
+            headers.update(self.headers)
         login, at, host = parts.netloc.rpartition("@")
         if at and not options.get("username"):
             options["username"], _colon, options["password"] = (unquote(part) for part in login.partition(":"))

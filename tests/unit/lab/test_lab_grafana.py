@@ -73,13 +73,6 @@ def test_given_package(lab, tmp_path, monkeypatch):
         lab.fill()
 
 
-def test_repository_within_reach_is_used_itself(lab, monkeypatch):
-    monkeypatch.setattr(lab, "answers", lambda url: url.endswith("/gpg.key"))
-    about = lab.fill()
-    assert (about["origin"], about["repository"]) == ("upstream", lab.UPSTREAM)
-    assert len(about["fingerprint"]) == 40 and not lab.REPOSITORY.exists()
-
-
 def test_dashboard_of_others_is_taken_from_beside_the_repository(lab):
     lab.DASHBOARDS.mkdir()
     (lab.DASHBOARDS / "11835-rev1.json").write_text(json.dumps({"title": "x"}))
