@@ -53,7 +53,19 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     found += _core.secrets_in_files(s, ROLE, ["alertmanager_routes", "alertmanager_global"], SECRET_KEYS)
     found += _core.credential_names(s, ROLE, [*OWN_CREDENTIALS, *receivers.secrets(s), *receivers.ca_files(s)])
     found += user_templates_problems(s, host)
+    found += feature_problems(s)
     return found + _core.flags_problems(s, ROLE, OWN_FLAGS)
+
+
+def feature_problems(s: dict) -> list[str]:
+    """A feature that a version has no more: it would end at once, and its --version does not tell."""
+    asked, version = str(s["alertmanager_flags"].get("enable-feature") or ""), s["alertmanager_version"]
+    if "auto-gomaxprocs" not in asked.split(",") or not _core.is_version(version) or version_tuple(version) < (0, 33):
+        return []
+    return [
+        f"alertmanager_flags: enable-feature has auto-gomaxprocs, and Alertmanager {version} ends at once with it, as"
+        " all since 0.33.0: take it out, Go does that by itself"
+    ]
 
 
 # -------------------------------------------------------------------------------------------------------- cluster

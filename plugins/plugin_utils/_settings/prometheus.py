@@ -9,6 +9,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+from ...module_utils._text import version_tuple
 from .. import _scrape_targets
 from . import _core, _rules
 
@@ -18,6 +19,7 @@ OWN_CREDENTIALS = [
     "web.yml", "web_password", "exporter_password", "web.crt", "web.key", "web_ca.crt", "exporter_ca.crt",
     "exporter.crt", "exporter.key",
 ]  # fmt: skip
+RETENTION = "storage.tsdb.retention"
 LONGEST_INTERVAL = "2m"  # with it, one sample of a five-minute window may be missing
 GIVEN = _core.given("prometheus")
 
@@ -150,6 +152,17 @@ def rule_files(s: dict, host: _core.Host) -> list[dict]:
     return found + _core.user_files(host, s["prometheus_rule_files"], "rules")
 
 
+def retention(s: dict) -> dict[str, str]:
+    found = {name: s[f"prometheus_retention_{name}"] for name in ("time", "size")}
+    return {name: value for name, value in found.items() if value}
+
+
+def retention_in_file(s: dict) -> bool:
+    """Where its flags are deprecated. Versions 3.8 to 3.10 misread the time in the file; the file overrides flags."""
+    given = any(name.startswith(RETENTION) for name in s["prometheus_flags"])
+    return version_tuple(s["prometheus_version"]) >= (3, 11) and not given
+
+
 def service(s: dict, host: _core.Host) -> dict:
     site = web(s, host)
     release = _core.release(s, host, "prometheus", "prometheus/prometheus", ["prometheus", "promtool"])
@@ -173,8 +186,7 @@ def service(s: dict, host: _core.Host) -> dict:
     own_flags = {
         "config.file": "/etc/prometheus/prometheus.yml",
         "storage.tsdb.path": "/var/lib/prometheus",
-        "storage.tsdb.retention.time": s["prometheus_retention_time"],
-        "storage.tsdb.retention.size": s["prometheus_retention_size"],
+        **({} if retention_in_file(s) else {f"{RETENTION}.{name}": value for name, value in retention(s).items()}),
         "web.listen-address": site.listens_at,
         "web.config.file": "${CREDENTIALS_DIRECTORY}/web.yml" if site.config_needed else "",
         "web.external-url": s["prometheus_external_url"],
@@ -215,6 +227,7 @@ def service(s: dict, host: _core.Host) -> dict:
             "given": GIVEN,
             **site.values,
             "external_labels": {name: str(value) for name, value in s["prometheus_external_labels"].items()},
+            "retention": retention(s) if retention_in_file(s) else {},
             "targets": found,
             "ec2_sd": ec2_sd(s),
             "ec2_relabelling": ec2_relabelling(s, host),

@@ -54,6 +54,12 @@ CASES = [
     (receivers(email=MAIL, webhook={"url": "https://hook.example/canary"}), ""),
     ({"alertmanager_levels": {"L1": ["chat"], "L2": [], "L3": None, "L9": []}}, ""),
     ({"alertmanager_version": "latest"}, "alertmanager_version is latest: give three numbers"),
+    (
+        {"alertmanager_flags": {"enable-feature": "classic-mode,auto-gomaxprocs"}},
+        "has auto-gomaxprocs, and Alertmanager",
+    ),
+    ({"alertmanager_flags": {"enable-feature": "auto-gomaxprocs"}, "alertmanager_version": "0.32.3"}, ""),
+    ({"alertmanager_flags": {"enable-feature": "classic-mode"}}, ""),
     ({"alertmanager_version": "0.24.0"}, "the oldest that reads all keys and passwords from files is 0.25.0"),
     ({"alertmanager_listen_address": "192.0.2.1"}, "192.0.2.1, which is not an address of this host"),
     (

@@ -319,7 +319,8 @@ def test_discovery_never_gives_two_nodes_one_name(service, host, run_checks):
         hostvars={**hostvars, "monitoring-1": {}},
         variables={"monitoring_cluster": "c", "monitoring_environment": "e$1"},
     )
-    said = service("prometheus", {"prometheus_discovery": "ec2_sd", "monitoring_aws_region": "us-east-1"}, on)
+    by_api = {"prometheus_discovery": "ec2_sd", "monitoring_aws_region": "us-east-1", "prometheus_version": "3.5.3"}
+    said = service("prometheus", by_api, on)
     assert run_checks(said) == ""
     job = yaml.safe_load(rendered(said)["prometheus.yml"])["scrape_configs"][0]
     for instance, node in (
@@ -347,6 +348,31 @@ def test_a_node_has_its_labels_whatever_tag_labels_leave_out(service, host):
     on = host(groups={"redis": list(hostvars)}, hostvars=hostvars)
     found = service("prometheus", {"prometheus_tag_labels": {"team": "Team"}}, on)["values"]["targets"]
     assert [one["labels"] for one in found] == [{"node": "r1"}, {"cluster": "c", "node": "r2"}]
+
+
+SIZE = {"prometheus_retention_size": "20GB"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "flags", "file"),
+    [
+        (SIZE, {}, {"time": "30d", "size": "20GB"}),
+        ({"prometheus_version": "3.11.0"}, {}, {"time": "30d"}),
+        ({**SIZE, "prometheus_version": "3.10.0"}, {"time": "30d", "size": "20GB"}, None),
+        ({"prometheus_version": "2.42.0"}, {"time": "30d"}, None),
+        (
+            {**SIZE, "prometheus_flags": {"storage.tsdb.retention.time": "90d"}},
+            {"time": "90d", "size": "20GB"},
+            None,
+        ),
+    ],
+)
+def test_retention_is_in_the_file_where_its_flags_are_deprecated(service, changed, flags, file):
+    found = service("prometheus", changed)
+    texts = rendered(found)
+    unit = texts["/etc/systemd/system/prometheus.service"]
+    assert dict(re.findall(r"--storage\.tsdb\.retention\.(\w+)=(\w+)", unit)) == flags
+    assert yaml.safe_load(texts["prometheus.yml"]).get("storage") == ({"tsdb": {"retention": file}} if file else None)
 
 
 def test_release(service):
