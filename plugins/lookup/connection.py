@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: connection
 short_description: How a service of this collection is reached
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Returns where a service listens and how it is asked, by the settings of its role.
   - The role need not run in the play, its defaults are known. An empty listen address takes the facts of the host.

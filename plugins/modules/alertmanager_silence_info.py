@@ -70,7 +70,7 @@ lines:
   type: list
   elements: str
   returned: success
-  version_added: 1.1.0
+  version_added: 1.0.0
   sample: ['active 2027-01-30T20:00Z to 2027-01-30T22:00Z  cluster="redis-prod"  anna: disk  3a3c2a4e']
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: aws_plan
 short_description: Decide what a role of this collection does in AWS
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Reads the variables of one of the roles that work in AWS, judges them by what modules of C(amazon.aws) found, and
     returns what follows from both.

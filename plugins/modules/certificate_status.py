@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: certificate_status
 short_description: Which certificates of a host have to be issued
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Looks at certificates and keys in a directory of the host and says which are missing, damaged, of another CA, for
     other names, or have less than a third of their life left. Changes nothing.

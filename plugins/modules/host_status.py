@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_status
 short_description: What a host lacks for the services that it is to run
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Looks for what would stop a role on this host, all of it at once, and changes nothing. That is systemd, the clock,
     certificates, programs, Python libraries, and room on the disk.

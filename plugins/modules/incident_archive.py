@@ -44,7 +44,7 @@ options:
         M(redisops.monitoring.incident_evidence) returned. Either this or O(hosts) is required.
     type: str
     default: ""
-    version_added: 1.1.0
+    version_added: 1.0.0
   hosts:
     description: What was registered on every host, by its name.
     type: dict

@@ -135,7 +135,7 @@ options:
         host, by its groups C(redis) and C(monitoring), where they are not given.
     type: bool
     default: false
-    version_added: 1.1.0
+    version_added: 1.0.0
 seealso:
   - module: redisops.monitoring.incident_archive
 """

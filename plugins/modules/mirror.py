@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mirror
 short_description: Fetch every artefact of the stack into a folder
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Fills a folder with the release archives, Grafana's packages and the dashboards that the collection installs by
     default, laid out as upstream has them. A web server that serves the folder is a C(monitoring_mirror_url).

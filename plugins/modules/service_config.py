@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: service_config
 short_description: Write the configuration of one of the collection's services, and start it
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Reads the variables of a role, renders the files of its service on the controller, and puts them in place with
     M(redisops.monitoring.checked_config). That module checks them, starts or reloads the service and proves that it

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: service_remove
 short_description: Take a service of this collection from a host
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Stops and disables the units of a service, then deletes what M(redisops.monitoring.checked_config),
     M(redisops.monitoring.release_binary) and M(redisops.monitoring.apt_release) put on the host for it.

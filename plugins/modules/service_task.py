@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: service_task
 short_description: Run a module with arguments that the settings of a role give
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Reads the variables of a role, makes the arguments of other modules of this collection of them, and runs these
     modules on the host.

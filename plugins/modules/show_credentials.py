@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: show_credentials
 short_description: Show people where to log in
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Prints addresses, users and passwords of Grafana, Prometheus and Alertmanager, by the settings of their roles.
   - They are shown on the screen of the one who runs it and are not part of the result.

@@ -34,12 +34,12 @@ options:
       - Hosts, groups and inventory of O(stack) are made of it.
     type: str
     default: ""
-    version_added: 1.1.0
+    version_added: 1.0.0
   security_groups:
     description: What M(amazon.aws.ec2_security_group_info) returned of the security groups of the hosts.
     type: dict
     default: {}
-    version_added: 1.1.0
+    version_added: 1.0.0
   stack:
     description:
       - The stack, or what O(evidence) does not know of it.

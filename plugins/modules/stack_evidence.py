@@ -120,7 +120,7 @@ options:
       - The roles need not run in the play, their defaults are known.
     type: bool
     default: false
-    version_added: 1.1.0
+    version_added: 1.0.0
 seealso:
   - module: redisops.monitoring.stack_diagnosis
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: validate_settings
 short_description: Check the settings of the collection's roles before anything is changed
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Reads the variables of roles as their argument specs say, and fails with everything that is wrong with them, all of
     it at once and one line for each problem. No line holds a secret.

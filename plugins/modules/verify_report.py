@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: verify_report
 short_description: Report of the tests of the role verify
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Takes what the tests of the role verify have registered on every host, prints a table and writes the same as JSON.
   - The report is also in C(monitoring_verify) of the statistics of the run, the artifacts of a job of AWX.

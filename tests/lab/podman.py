@@ -19,7 +19,8 @@ from common import BUILD, ENVIRONMENT, ROOT, LabError, run, say, write
 CAP_SYS_RESOURCE = 24
 PODMAN_LIMIT = 1048576
 DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
+SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13", "jammy": "Ubuntu 22.04", "noble": "Ubuntu 24.04"}
+UNIVERSE = ("jammy", "noble")  # Ubuntu has Redis there
 PACKAGES = (
     "ca-certificates", "dbus", "iproute2", "nftables", "openssh-server", "openssl", "procps", "python3", "redis-server",
     "redis-tools", "sudo", "systemd", "systemd-sysv",
@@ -133,6 +134,7 @@ def image(suite: str) -> str:
     try:
         run(
             "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *slim, *hooks,
+            *(["--components=main,universe"] if suite in UNIVERSE else []),
             suite, str(tar),
         )  # fmt: skip
         run("podman", "import", "--quiet", str(tar), tag)

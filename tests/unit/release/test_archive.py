@@ -156,3 +156,10 @@ def test_absolute_links_of_other_pages_lead_to_something(archive):
         for link in links(page):
             path = re.match(rf"{re.escape(REPOSITORY)}/(?:blob|tree|raw)/[^/]+/([^#]+)", link)
             assert not path or (ROOT / path.group(1)).exists(), f"{page.relative_to(archive)}: {link}"
+
+
+def test_nothing_is_newer_than_this_version():
+    """version_added of options, plugins and roles."""
+    for path in [*ROOT.glob("plugins/**/*.py"), *ROOT.glob("plugins/**/*.yml"), *ROOT.glob("roles/*/meta/*.yml")]:
+        for added in re.findall(r"^\s*version_added: \"?([\d.]+)", path.read_text(), re.M):
+            assert [int(n) for n in added.split(".")] <= [int(n) for n in GALAXY["version"].split(".")], path
