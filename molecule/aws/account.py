@@ -60,6 +60,7 @@ def up() -> None:
     write(DIRECTORY / "aws.config", "\n".join(lines) + "\n")
     # What the example inventory cannot know: used as --extra-vars.
     variables = {
+        "vault_monitoring_secret": "0123456789abcdef0123456789abcdef",
         "monitoring_instance_private_ip": MONITORING_ADDRESS,
         "monitoring_instance_image_parameter": aws.IMAGE_PARAMETER,
         "monitoring_instance_ssh_port": ssh,

@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 
 import aws
-from common import ROOT, run, write
+from common import run, write
 
 SECRETS = (
     "redis_admin_password",
@@ -28,8 +28,6 @@ SECRETS = (
 )
 
 TEMPLATES = Path(__file__).parent / "inventory"
-# How Prometheus finds the rest of the stack: what users copy, word for word.
-EXAMPLE = ROOT / "inventories/full/group_vars/monitoring/stack.yml"
 
 SSH_CONFIG = """\
 Host *
@@ -117,7 +115,8 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
     for group in ("all", "redis"):
         fill(f"group_vars/{group}.yml", f"group_vars/{group}.yml")
     fill("group_vars/monitoring.yml", "group_vars/monitoring/main.yml")
-    write(directory / "inventory/group_vars/monitoring/stack.yml", EXAMPLE.read_text())
+    # How the services find each other, as inventories had it before monitoring_secret: such ones go on working.
+    write(directory / "inventory/group_vars/monitoring/stack.yml", (TEMPLATES / "group_vars/stack.yml").read_text())
     if not lab["grafana"]["dashboard"]:
         write(directory / "inventory/group_vars/monitoring/dashboards.yml", "---\ngrafana_gnet_dashboards: []\n")
 

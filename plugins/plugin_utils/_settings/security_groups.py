@@ -96,6 +96,8 @@ TASKS = {"exporters": task_exporters, "admins": task_admins}
 
 def rehearsal(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> tuple[list[str], bool]:
     """What a run of the role would fail on in AWS, and whether it would change a rule; run() is for check mode."""
+    if not s["monitoring_redis_security_group"] and not s["monitoring_security_group"]:
+        return [], False
     found = {"vpcs": {"skipped": True}, "checkip": {"skipped": True}}
     if not re.match("(vpc-[0-9a-f]+)?$", s["monitoring_vpc"]):
         found["vpcs"] = run("amazon.aws.ec2_vpc_net_info", {**aws(s), "filters": {"tag:Name": s["monitoring_vpc"]}})

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -190,10 +191,10 @@ def test_at_most_eight_settings_are_needed(name):
     assert not (INVENTORIES / name / "group_vars" / "monitoring").exists()
 
 
-@pytest.mark.parametrize("name", ["static", "aws_ec2"])
+@pytest.mark.parametrize("name", ["static", "aws_ec2", "full"])
 def test_what_is_offered_as_a_comment_is_a_setting(name):
     """Each line works once its comment sign is taken away."""
-    lines = (INVENTORIES / name / "group_vars/all/main.yml").read_text().splitlines()
+    lines = "\n".join(path.read_text() for path in (INVENTORIES / name).rglob("group_vars/**/*.yml")).splitlines()
     offered = yaml.safe_load("\n".join(line[2:] for line in lines if re.match(r"# \w+: ", line)))
     known = set().union(*(_core.options_of(role) for role in ROLES))
     assert offered
@@ -224,6 +225,43 @@ def test_nothing_is_wrong_with_the_settings_of_the_small_inventory(group):
     for part, (where, roles) in _core.PARTS.items():
         for role in roles if group in where.split(":") and part != "yace" else []:
             assert _core.judge(role, variables, host)[1] == [], (part, role)
+
+
+VAULT = {
+    "vault_slack_webhook_url": "https://hooks.slack.com/services/canary",
+    "vault_pagerduty_routing_key": "0123456789abcdef0123456789abcdef",
+    "vault_deadman_url": "https://deadman.example.com/canary",
+}
+
+
+@pytest.mark.parametrize("name", ["full", "1.0.0"])
+def test_what_people_have_is_accepted(name, tmp_path):
+    """Every choice, and an inventory of release 1.0.0: services wired by hand, and no monitoring_secret."""
+    old = ROOT / "tests/unit/fixtures/inventory-1.0.0"
+    shutil.copytree(INVENTORIES / "full" if name == "full" else old, tmp_path / "inventory")
+    if name == "full":  # without an account; the groups are left alone
+        (tmp_path / "inventory/aws_ec2.yml").unlink()
+        shutil.copy(old / "hosts.yml", tmp_path / "inventory")
+    else:
+        shutil.copy(ROOT / "tests/lab/inventory/group_vars/stack.yml", tmp_path / "inventory/group_vars/monitoring")
+    texts = "".join(path.read_text() for path in (tmp_path / "inventory").rglob("*.yml"))
+    vault = {name: f"canary-of-32-characters-{name}" for name in re.findall(r"vault_\w+", texts)}
+    vault |= {**VAULT, "monitoring_redis_security_group": "", "monitoring_security_group": ""}
+    task = {"parts": ["certificates", "exporters", "security_groups", "monitoring"]}
+    command = [Path(sys.executable).with_name("ansible"), "localhost", "-i", tmp_path / "inventory"]
+    command += ["-m", "redisops.monitoring.validate_settings", "-a", json.dumps(task), "-e"]
+
+    def judged(variables):
+        done = subprocess.run(
+            [*command, json.dumps(variables)],
+            cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    assert judged(vault)[0] == 0, judged(vault)[1]
+    code, printed = judged({**vault, "vault_deadman_url": "nowhere"})
+    assert code == 2 and "deadman" in printed
 
 
 def flat(variables, prefix=""):

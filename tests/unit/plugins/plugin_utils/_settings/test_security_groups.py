@@ -189,6 +189,11 @@ def test_aws_is_asked_what_the_role_would_do(rehearsal):
     assert {args["vpc_id"] for dummy, args in asked} == {"vpc-1"}
 
 
+def test_without_groups_nobody_is_asked(rehearsal):
+    none = {"monitoring_redis_security_group": "", "monitoring_security_group": "", "monitoring_vpc": "main"}
+    assert rehearsal([], **none) == ([], False, [])
+
+
 def test_both_groups_are_told(rehearsal):
     no = [{"failed": True, "msg": "no security group redis-sg"}, {"failed": True, "msg": "no security group prom"}]
     found, dummy, dummy = rehearsal(no, monitoring_admin_cidrs=["198.51.100.0/24"], monitoring_aws_region="eu-west-1")
