@@ -95,7 +95,7 @@ options:
   absent:
     description:
       - Absolute paths of files that must not be there, such as the units of a part that was switched off.
-      - A timer among them is stopped and disabled first.
+      - A timer or a mount among them is stopped and disabled first.
     type: list
     elements: path
     default: []
@@ -116,6 +116,38 @@ options:
     type: list
     elements: list
     default: []
+  data:
+    description:
+      - Where the service of O(unit) keeps its data. Where that changes, the module fails before anything is changed, as
+        long as the new directory has no data and the old one has. It moves nothing.
+      - The unit names a directory in a line C(# Data: /path).
+    type: dict
+    suboptions:
+      what:
+        description: What the error message calls it.
+        type: str
+        default: data
+      directory:
+        description: Directory on the host that the user chose. Empty for O(data.default).
+        type: str
+        default: ""
+      default:
+        description: Where the data is otherwise.
+        type: path
+        required: true
+      known:
+        description:
+          - Names that the service writes, as a regular expression. Others in a new O(data.directory) are refused.
+        type: str
+        default: ""
+      proof:
+        description: Name of a file without which there is no data. Empty for any file.
+        type: str
+        default: ""
+      named_in:
+        description: Unit file or drop-in with the line that names the directory of before.
+        type: path
+        required: true
   certificates:
     description: Certificates that must be in order before anything is changed.
     type: list
@@ -323,6 +355,17 @@ def main():
             absent=dict(type="list", elements="path", default=[]),
             marker=dict(type="str", default="Managed by redisops.monitoring"),
             checks=dict(type="list", elements="list", default=[]),
+            data=dict(
+                type="dict",
+                options=dict(
+                    what=dict(type="str", default="data"),
+                    directory=dict(type="str", default=""),
+                    default=dict(type="path", required=True),
+                    known=dict(type="str", default=""),
+                    proof=dict(type="str", default=""),
+                    named_in=dict(type="path", required=True),
+                ),
+            ),
             certificates=dict(
                 type="list",
                 elements="dict",
@@ -359,7 +402,7 @@ def main():
                 ),
             ),
         ),
-        required_by={"service": ["unit"]},
+        required_by={"service": ["unit"], "data": ["unit"]},
         supports_check_mode=True,
     )
     transaction = None

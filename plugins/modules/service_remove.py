@@ -58,6 +58,11 @@ options:
     type: list
     elements: path
     default: []
+  kept:
+    description: Directories of data that the user chose, such as volumes. They stay, also with O(remove_data).
+    type: list
+    elements: path
+    default: []
   remove_data:
     description: Delete O(data) as well.
     type: bool
@@ -118,6 +123,7 @@ def main():
             "root": {"type": "path"},
             "package": {"type": "str"},
             "data": paths,
+            "kept": paths,
             "remove_data": {"type": "bool", "default": False},
             "marker": {"type": "str", "default": "Managed by redisops.monitoring"},
         },

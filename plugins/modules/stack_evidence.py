@@ -104,6 +104,11 @@ options:
     elements: dict
     default: []
     suboptions: *service
+  directories:
+    description: Further directories whose file systems are looked at, such as those of data.
+    type: list
+    elements: str
+    default: []
   peers:
     description: Addresses that this host's answers have to reach.
     type: list

@@ -32,6 +32,11 @@ def unit_of(path: str) -> str:
     return os.path.basename(directory)[:-2] if os.path.dirname(directory) == UNITS else ""
 
 
+def mount_of(path: str) -> str:
+    """The mount unit of a path without special characters."""
+    return f"{path.strip('/').replace('/', '-')}.mount"
+
+
 class Removal:
     """What one run takes away. All of it is known before anything is done, so check mode tells the same."""
 
@@ -88,6 +93,9 @@ class Removal:
         for path in self.params["data"]:
             if os.path.lexists(path):
                 self.plan_data(path)
+        self.left.update(
+            (path, "data, in a directory of yours") for path in self.params["kept"] if os.path.lexists(path)
+        )
         for directory in self.params["parents"]:
             if os.path.isdir(directory) and not self.rest(directory):
                 self.paths[directory] = False
@@ -151,6 +159,8 @@ class Removal:
                 self.paths[path] = False
             elif target not in self.params["data"]:
                 self.left[path] = "a link, which is not followed"
+        elif os.path.ismount(path) and os.path.join(UNITS, mount_of(path)) in self.params["files"]:
+            self.paths[path] = False  # the user's directory, seen here until our mount is stopped
         elif os.path.isdir(path) and os.path.ismount(path) and not self.rest(path):
             self.left[path] = "an empty mount point"
         elif self.params["remove_data"] or (os.path.isdir(path) and not self.rest(path)):

@@ -13,7 +13,7 @@ import os
 import typing as t
 
 from .. import _files, _systemd
-from . import checks
+from . import checks, data
 from .files import ConfigError, File, OldFile, diff, differs, is_marked, make_directory, old_file, restore, wanted_files
 from .service import Service, worker_of
 
@@ -50,6 +50,8 @@ class Transaction:
 
     def run(self) -> dict[str, t.Any]:
         """Do what is needed and return the module's result."""
+        if self.params["data"]:
+            data.check(self.params["data"], self.params["unit"])
         self.old = {wanted.path: old_file(wanted.path) for wanted in self.wanted}
         self.changes = [wanted for wanted in self.wanted if differs(wanted, self.old[wanted.path])]
         absent = [path for path in self.params["absent"] if os.path.lexists(path)]
@@ -191,7 +193,7 @@ class Transaction:
             _files.write_atomically(change.path, change.content, change.mode, os.geteuid(), change.gid)
         for path in self.removals:
             self.touched.append(path)
-            if path.endswith(".timer"):
+            if path.endswith((".timer", ".mount")):
                 _systemd.systemctl(self.module, "disable", "--now", os.path.basename(path))
             os.unlink(path)
 
@@ -200,6 +202,8 @@ class Transaction:
             service.systemctl("daemon-reload")
         if restart:
             self.restarted = True
+            for mount in self._touched_mounts():
+                service.systemctl("restart", mount)
             service.restart()
         elif reload:
             self.reloaded = True
@@ -210,7 +214,11 @@ class Transaction:
             service.run_once(timer)
 
     def _touched_units(self) -> bool:
-        return any(path in self.unit_files or path.endswith((".service", ".timer")) for path in self.touched)
+        return any(path in self.unit_files or path.endswith((".service", ".timer", ".mount")) for path in self.touched)
+
+    def _touched_mounts(self) -> list[str]:
+        """Mounts whose unit was written; what is mounted with the old one is somewhere else."""
+        return [os.path.basename(path) for path in self.touched if path.endswith(".mount") and os.path.exists(path)]
 
     def _roll_back(self, cause: str) -> str:
         """Put everything back, the service included; returns the end of the error message."""
@@ -248,6 +256,8 @@ class Transaction:
         if self.service and self.state and not self.state.active and self.restarted:
             _systemd.systemctl(self.module, "stop", self.service.unit)
             _systemd.systemctl(self.module, "reset-failed", self.service.unit)
+        for mount in self._touched_mounts():  # the start of the service mounts what the old one names
+            _systemd.systemctl(self.module, "stop", mount)
         for path in reversed(self.touched):
             restore(path, self.old[path])
         for directory in reversed(self.created):

@@ -61,6 +61,7 @@ ARGUMENTS = {
     **{name: {"type": "dict", "options": SERVICE} for name in SERVICES},
     "exporters": {"type": "list", "elements": "dict", "default": [], "options": SERVICE},
     "peers": {"type": "list", "elements": "str", "default": []},
+    "directories": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 20},
     "from_settings": {"type": "bool", "default": False},  # the action of the same name does it
 }
@@ -85,7 +86,7 @@ def probes(params, known, mask):
     """Name and function of every probe; a name of two words is a group and its member."""
     yield "host", host.host
     yield "listening", network.listening
-    yield "disks", lambda: host.disks(DISKS)
+    yield "disks", lambda: host.disks([*DISKS, *params["directories"]])
     yield "packet_filter", network.packet_filter
     yield "routes", lambda: {peer: network.route_to(peer) for peer in params["peers"]}
     if params["redis_exporter"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from . import _core, _grafana_urls
+from . import _core, _data, _grafana_urls
 
 GIVEN = "/run/credentials/grafana-server.service"  # where the service finds what LoadCredential= hands over
 # What the role decides
@@ -83,11 +83,12 @@ def own_sections(s: dict, host: _core.Host) -> dict:
     root_url = re.sub("/*$", "/", s["grafana_root_url"] or _grafana_urls.own_url(s, host), count=1)
     tls = bool(s["grafana_tls_cert_file"])
     metrics_user = s["grafana_metrics_username"]
+    data = _data.directory(s, "grafana") or "/var/lib/grafana"
     return {
         "paths": {
-            "data": "/var/lib/grafana",
+            "data": data,
             "logs": "/var/log/grafana",
-            "plugins": "/var/lib/grafana/plugins",
+            "plugins": f"{data}/plugins",
             "provisioning": "/etc/grafana/provisioning",
         },
         "server": {

@@ -10,10 +10,11 @@ from pathlib import Path
 from ...module_utils._text import version_tuple
 from . import _alertmanager_receivers as receivers
 from . import _alertmanager_routes as routes
-from . import _core
+from . import _core, _data
 
 ROLE = "alertmanager"
 GIVEN = _core.given(ROLE)
+DATA = r"(nflog|silences)(\..*)?"  # what it writes into its data directory
 OWN_FLAGS = [
     "config.file", "storage.path", "web.listen-address", "web.config.file", "cluster.listen-address", "cluster.peer",
     "cluster.tls-config",
@@ -54,7 +55,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     found += _core.credential_names(s, ROLE, [*OWN_CREDENTIALS, *receivers.secrets(s), *receivers.ca_files(s)])
     found += user_templates_problems(s, host)
     found += feature_problems(s)
-    return found + _core.flags_problems(s, ROLE, OWN_FLAGS)
+    return found + _core.flags_problems(s, ROLE, OWN_FLAGS) + _data.problems(s, host, ROLE)
 
 
 def feature_problems(s: dict) -> list[str]:
@@ -153,11 +154,14 @@ def service(s: dict, host: _core.Host) -> dict:
             "files": [
                 {"path": "alertmanager.yml", "template": "alertmanager/alertmanager.yml.j2"},
                 {"path": "/etc/systemd/system/alertmanager.service", "template": "_service/service.j2"},
+                *_data.files(s, ROLE),
                 *template_files(s, host),
             ],
             "secrets": secrets,
             "prune": ["templates"],
             "purge": ["credentials"],
+            "absent": _data.absent(s, ROLE),
+            "data": _data.config(s, ROLE, DATA),
             "certificates": certificates(s, host),
             "checks": [[program, *arguments, "--version"], [amtool, "check-config", "{dir}/alertmanager.yml"]],
             "unit": "alertmanager.service",
@@ -182,7 +186,7 @@ def service(s: dict, host: _core.Host) -> dict:
                     "# It writes silences and its log of notifications to disk when it ends.",
                     "TimeoutStopSec=60",
                 ],
-                "state": "alertmanager",
+                **_data.values(s, ROLE),
                 "credentials": site.credentials(secrets, credential_files(s, host)),
                 "environment": s["alertmanager_environment"],
             },
@@ -195,7 +199,7 @@ def command_line(s: dict, host: _core.Host) -> list[str]:
     cluster = f"{_core.bracket(cluster_host(s, host))}:{s['alertmanager_cluster_port']}" if members else ""
     own = {
         "config.file": "/etc/alertmanager/alertmanager.yml",
-        "storage.path": "/var/lib/alertmanager",
+        "storage.path": _data.path(s, ROLE),
         "web.listen-address": site.listens_at,
         "web.config.file": "${CREDENTIALS_DIRECTORY}/web.yml" if site.config_needed else "",
         "web.external-url": s["alertmanager_external_url"],

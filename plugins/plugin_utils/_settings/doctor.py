@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 
-from . import _core, prometheus
+from . import _core, _data, prometheus
 
 WEB = ("prometheus", "alertmanager", "blackbox_exporter")  # asked alike
 ROLES = {"redis": ("redis_exporter",), "monitoring": (*WEB, "grafana")}
@@ -41,6 +41,7 @@ def evidence(s: dict, host: _core.Host, how: dict[str, dict]) -> dict:
         grafana = {name: how["grafana"][name] for name in ("url", "token_path", "ca_path", "dashboard_uids")}
         found["grafana"] = {**grafana, "datasource_uid": "prometheus"}
         found["exporters"] = exporters(s, host)
+        found["directories"] = [one for one in (_data.directory(s, role) for role in _data.ROLES) if one]
     return found
 
 

@@ -9,9 +9,10 @@ import re
 from urllib.parse import urlsplit
 
 from ...module_utils._text import version_tuple
-from . import _core, _grafana_content, _grafana_ini, _grafana_urls
+from . import _core, _data, _grafana_content, _grafana_ini, _grafana_urls
 
 UNIT = "grafana-server.service"
+DROP_IN = f"/etc/systemd/system/{UNIT}.d/redisops.conf"
 # Not below /etc/grafana: the package makes everything there readable to the group grafana at every upgrade.
 DIRECTORY = "/etc/redisops/grafana"
 TOKEN = f"{DIRECTORY}/token"
@@ -49,6 +50,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
         *_grafana_ini.ini_problems(s),
         *_grafana_ini.environment_problems(s),
         *_core.credential_names(s, "grafana", OWN_CREDENTIALS),
+        *_data.problems(s, host, "grafana"),
         *(
             f"grafana_credential_files.{name} is {path}, which is not an absolute path"
             for name, path in s["grafana_credential_files"].items()
@@ -177,10 +179,17 @@ def service(s: dict, host: _core.Host) -> dict:
                     "mode": "0640",
                     "group": "grafana",
                 },
-                {"path": f"/etc/systemd/system/{UNIT}.d/redisops.conf", "template": "grafana/redisops.conf.j2"},
+                {"path": DROP_IN, "template": "grafana/redisops.conf.j2"},
             ],
             "secrets": [{"path": f"credentials/{name}", "content": one} for name, one in secrets(s).items()],
             "purge": ["credentials"],
+            "data": {
+                "what": "grafana_data_directory",
+                "directory": _data.directory(s, "grafana"),
+                "default": "/var/lib/grafana",
+                "proof": "grafana.db",  # the package makes empty directories there
+                "named_in": DROP_IN,
+            },
             "certificates": certificates(s, host),
             "unit": UNIT,
             "inputs": [  # 9.3 had no grafana
@@ -198,6 +207,7 @@ def service(s: dict, host: _core.Host) -> dict:
         "values": {
             "sections": _grafana_ini.sections(s, host),
             "service": {
+                "data": _data.directory(s, "grafana"),
                 "credentials": {**{name: f"{DIRECTORY}/credentials/{name}" for name in secrets(s)}, **files},
                 "environment": s["grafana_environment"],
                 "sandbox": sandbox(s),

@@ -18,8 +18,12 @@ PROGRAMS = "/usr/local/lib/node_exporter"
 PYTHON = "/usr/bin/python3"  # the system's own: python3-boto3 is for no other
 # What the collectors import, beside them on the host.
 SHARED = {"redis_tls_cert_files": ["_certificate", "_files"], "aws_ebs_snapshots": ["_files"]}
-# Upstream's own exclusions of its newest versions, for the older ones as well.
-NOT_MEASURED = "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
+# Upstream's own exclusions of its newest versions, for the older ones as well; and data directories of the user, which
+# are seen where he mounted them.
+NOT_MEASURED = (
+    "^/(dev|proc|run/credentials/.+|sys|var/lib/private/redisops/.+"
+    "|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
+)
 # Variables of the roles that name certificate files, and what those are for.
 KNOWN_CERT_FILES = [
     ("server", "node_exporter_redis_tls_cert_file"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...module_utils._text import version_tuple
 from .. import _scrape_targets
-from . import _core, _rules
+from . import _core, _data, _rules
 
 OWN_CHECKS = ("prometheus_alert_thresholds", "prometheus_alert_for", "prometheus_rules_disabled")
 OWN_FLAGS = ["config.file", "storage.tsdb.path", "web.listen-address", "web.config.file"]
@@ -22,6 +22,8 @@ OWN_CREDENTIALS = [
 RETENTION = "storage.tsdb.retention"
 LONGEST_INTERVAL = "2m"  # with it, one sample of a five-minute window may be missing
 GIVEN = _core.given("prometheus")
+# What it writes into its data directory.
+DATA = r"wal|wbl|chunks_head|snapshots|lock|queries\.active|[0-9A-Z]{26}(\.tmp.*)?|.*\.tmp.*"
 
 
 def problems(s: dict, host: _core.Host) -> list[str]:
@@ -54,7 +56,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     )
     found += _core.credential_names(s, "prometheus", OWN_CREDENTIALS)
     found += user_rules_problems(s, host)
-    found += _core.flags_problems(s, "prometheus", OWN_FLAGS)
+    found += _core.flags_problems(s, "prometheus", OWN_FLAGS) + _data.problems(s, host, "prometheus")
     if s["prometheus_discovery"] == "ec2_sd" and not ec2_region(s):
         found.append("prometheus_discovery is ec2_sd: set prometheus_ec2_sd.region")
     if "node" in s["prometheus_target_labels"]:
@@ -185,7 +187,7 @@ def service(s: dict, host: _core.Host) -> dict:
     }
     own_flags = {
         "config.file": "/etc/prometheus/prometheus.yml",
-        "storage.tsdb.path": "/var/lib/prometheus",
+        "storage.tsdb.path": _data.path(s, "prometheus"),
         **({} if retention_in_file(s) else {f"{RETENTION}.{name}": value for name, value in retention(s).items()}),
         "web.listen-address": site.listens_at,
         "web.config.file": "${CREDENTIALS_DIRECTORY}/web.yml" if site.config_needed else "",
@@ -196,6 +198,7 @@ def service(s: dict, host: _core.Host) -> dict:
     files = [
         {"path": "prometheus.yml", "template": "prometheus/prometheus.yml.j2"},
         {"path": "/etc/systemd/system/prometheus.service", "template": "_service/service.j2"},
+        *_data.files(s, "prometheus"),
         *rule_files(s, host),
     ]
     if s["prometheus_discovery"] == "file_sd":
@@ -210,6 +213,8 @@ def service(s: dict, host: _core.Host) -> dict:
             "secrets": secret_files,
             "prune": ["rules", "targets"],
             "purge": ["credentials"],
+            "absent": _data.absent(s, "prometheus"),
+            "data": _data.config(s, "prometheus", DATA),
             "certificates": site.certificates(
                 ["prometheus_web_tls_ca_file", "prometheus_exporter_ca_file"], "prometheus_exporter"
             ),
@@ -243,7 +248,7 @@ def service(s: dict, host: _core.Host) -> dict:
                     "# Or what the host allows. Programs of older Go cannot raise it themselves inside this sandbox.",
                     "LimitNOFILE=524288",
                 ],
-                "state": "prometheus",
+                **_data.values(s, "prometheus"),
                 "credentials": site.credentials(secret_files, credential_files),
                 "environment": s["prometheus_environment"],
                 "sandbox": {"RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX"},

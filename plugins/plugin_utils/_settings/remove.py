@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from . import _core, _stack, certificates, grafana, node_exporter, redis_exporter
+from . import _core, _data, _stack, certificates, grafana, node_exporter, redis_exporter
 from ._options import default_of
 
 SERVICES = {
@@ -47,7 +47,7 @@ def removal(role: str) -> dict[str, Any]:
     service = found_by_default(role)
     config, more = service["config"], MORE.get(role, {})
     path, absent = config["path"], config.get("absent", [])
-    units = [one for one in absent if one.endswith((".service", ".timer"))]
+    units = [one for one in absent if one.endswith((".service", ".timer", ".mount"))]
     state = service["values"]["service"].get("state")
     args = {
         "name": role,
@@ -59,6 +59,7 @@ def removal(role: str) -> dict[str, Any]:
         ],
         "directories": [path],
         "data": [f"/var/lib/private/{state}", f"/var/lib/{state}"] if state else [],
+        "parents": ["/var/lib/private/redisops", "/var/lib/redisops"] if role in _data.ROLES else [],
         "root": service.get("root"),
     }
     for name, value in more.items():
@@ -73,8 +74,17 @@ def of_part(part: str, s: dict, host: _core.Host) -> list[dict]:
     group, roles = SERVICES[part]
     if group not in host.group_names:
         return []
-    data = {"remove_data": s["remove_data"]}
-    return [{"module": "service_remove", "args": {**removal(role), **data}} for role in roles]
+    found = []
+    for role in roles:
+        args = {**removal(role), "remove_data": s["remove_data"]}
+        if role in _data.ROLES:
+            chosen = _data.directory(_stack.Settings(role, host.variables), role)
+            if chosen:
+                args["kept"] = [chosen]
+                links = [] if role == "grafana" else [f"/var/lib/private/redisops/{role}", f"/var/lib/redisops/{role}"]
+                args["data"] = [path for path in [*args["data"], *links] if path != chosen]
+        found.append({"module": "service_remove", "args": args})
+    return found
 
 
 def task_monitoring(s: dict, host: _core.Host) -> list[dict]:

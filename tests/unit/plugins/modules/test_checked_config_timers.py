@@ -220,3 +220,63 @@ def test_another_version_is_restarted_and_has_to_be_right_then(run, simulated):
     assert "restart app.service" in simulated.calls
     simulated.body = "other_build_info 1\n"
     assert "answers without app_build_info: not this service?" in run()["msg"]
+
+
+def on_volume(simulated, tmp_path, what, **changes):
+    """Arguments of a service whose data is in a directory of the user's, which a mount brings to it."""
+    unit = "# Data: %s\nExecStart=/bin/app\n" % (tmp_path / what) if what else "ExecStart=/bin/app\n"
+    mount = simulated.units / "data-app.mount"
+    files = [{"path": str(simulated.units / "app.service"), "content": unit}]
+    if what:
+        files.append({"path": str(mount), "content": f"What={tmp_path / what}\n"})
+    return {
+        "files": files,
+        "absent": [] if what else [str(mount)],
+        "timers": [],
+        "checks": [],
+        "data": {
+            "directory": str(tmp_path / what) if what else "",
+            "default": str(tmp_path / "default"),
+            "named_in": str(simulated.units / "app.service"),
+        },
+        **changes,
+    }
+
+
+def test_data_on_a_volume_is_mounted_before_the_service_starts(run, simulated, tmp_path):
+    for name in ("one", "two", "default"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "wal").touch()
+    assert run(**on_volume(simulated, tmp_path, "one"))["restarted"]
+    assert simulated.calls.index("restart data-app.mount") < simulated.calls.index("restart app.service")
+    assert simulated.calls[0] == "daemon-reload"
+    assert not run(**on_volume(simulated, tmp_path, "one"))["changed"] and simulated.calls == []
+    assert run(**on_volume(simulated, tmp_path, "two"))["restarted"]
+    assert "restart data-app.mount" in simulated.calls, "what is mounted is the old one"
+    result = run(**on_volume(simulated, tmp_path, ""))
+    assert result["removed"] == [str(simulated.units / "data-app.mount")] and result["restarted"]
+    assert simulated.calls[0] == "disable --now data-app.mount"
+
+
+def test_a_volume_without_the_data_of_before_changes_nothing(run, simulated, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "one" / "wal").touch()
+    run(**on_volume(simulated, tmp_path, "one"))
+    for check in (True, False):
+        message = run(check=check, **on_volume(simulated, tmp_path, "two"))["msg"]
+        assert f"{tmp_path}/two has no data and {tmp_path}/one has" in message
+    assert simulated.calls == [] and "one" in (simulated.units / "data-app.mount").read_text()
+    assert "is no directory" in run(**on_volume(simulated, tmp_path, "gone"))["msg"]
+
+
+def test_a_start_that_fails_gives_the_old_volume_back(run, simulated, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "wal").touch()
+    run(**on_volume(simulated, tmp_path, "one"))
+    simulated.body = "nothing\n"
+    message = run(**on_volume(simulated, tmp_path, "two"))["msg"]
+    assert "the old files are back" in message
+    assert simulated.calls.index("stop data-app.mount") > simulated.calls.index("restart app.service")
+    assert "one" in (simulated.units / "data-app.mount").read_text()

@@ -330,3 +330,22 @@ def test_a_package_of_somebody_else_stays(run, host, grafana):
     result = run(**grafana)
     assert not result["changed"] and host.state()["installed"] and not host.asked("apt-get")
     assert "package grafana (not ours)" in result["left"]
+
+
+def test_a_directory_of_the_user_with_data_stays_whatever_is_asked(run, installed, tmp_path):
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    (volume / "wal").write_text("x")
+    result = run(kept=[str(volume), str(tmp_path / "gone")], remove_data=True)
+    assert "volume (data, in a directory of yours)" in result["left"]
+    assert (volume / "wal").exists() and not any("gone" in one for one in result["left"])
+
+
+def test_what_our_mount_shows_of_it_is_not_deleted_either(run, installed, tmp_path, monkeypatch):
+    shown = tmp_path / "var" / "shown"
+    shown.mkdir()
+    (shown / "wal").write_text("x")
+    monkeypatch.setattr(removal.os.path, "ismount", lambda path: path == str(shown))
+    unit = f"{removal.UNITS}/{removal.mount_of(str(shown))}"
+    run(files=[unit], data=[str(shown)], remove_data=True)
+    assert (shown / "wal").exists(), "even if it could not be unmounted"

@@ -73,7 +73,9 @@ def test_a_monitoring_host(read):
     s, host, how = read(changed)
     found = doctor.evidence(s, host, how)
     fits(found, collect.ARGUMENTS)
-    assert set(found) == {"prometheus", "alertmanager", "blackbox_exporter", "grafana", "exporters"}
+    assert set(found) == {
+        "prometheus", "alertmanager", "blackbox_exporter", "grafana", "exporters", "directories"
+    }  # fmt: skip
     assert found["prometheus"] == {
         "url": "https://127.0.0.1:9090",
         "url_username": "admin",
