@@ -142,6 +142,29 @@ def plain(value):
     return [plain(entry) for entry in value] if isinstance(value, list) else value
 
 
+@pytest.mark.parametrize("name", ["aws_ec2", "full"])
+def test_a_run_with_the_ec2_inventory_prints_no_warning(aws, tmp_path, name):
+    """Ansible's deprecations can be switched off; a reserved name of a variable cannot."""
+    environment, keys = aws
+    shutil.copytree(INVENTORIES / name, tmp_path / name)
+    shutil.rmtree(tmp_path / name / "group_vars")
+    play = tmp_path / "play.yml"
+    task = {"ansible.builtin.debug": {"msg": "{{ ec2_tags.Role }} {{ vars.tags is defined }}"}}
+    play.write_text(yaml.safe_dump([{"hosts": "redis", "gather_facts": False, "tasks": [task]}]))
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", tmp_path / name, play],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        env={
+            **{key: value for key, value in os.environ.items() if not key.startswith("AWS_")},
+            **environment, **keys["inventory"],
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_DEPRECATION_WARNINGS": "false",
+        },
+    )  # fmt: skip
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0 and printed.count("redis False") == 2, printed
+    assert "WARNING" not in printed
+
+
 NO_RIGHT = "not authorized to perform: ec2:DescribeInstances"
 NO_ANSWER = "Could not connect to the endpoint URL"
 
