@@ -23,7 +23,10 @@ class ActionModule(ActionBase):
         settings, faults = _core.read(role, variables)
         if faults:
             return dict(result, failed=True, msg="; ".join(line for lines in faults.values() for line in lines))
-        calls = _core.module_of(role).TASKS[options["task"]](settings, host)
+        try:
+            calls = _core.module_of(role).TASKS[options["task"]](settings, host)
+        except _core.Refused as err:
+            return dict(result, failed=True, msg=str(err))
         if not calls:
             return dict(result, changed=False, skipped=True, skip_reason="The settings ask for nothing here")
 
@@ -34,6 +37,7 @@ class ActionModule(ActionBase):
             )
 
         result.update(run(calls) if isinstance(calls, dict) else together([run(call) for call in calls]))
+        result.update(calls.get("result", {}) if isinstance(calls, dict) else {})
         return result
 
 

@@ -41,7 +41,9 @@ class Rights(t.NamedTuple):
     other: tuple = ()  # nopass and selectors
 
     def shown(self, wanted_hash):
-        password = "none" if not self.hashes else "as wanted" if self.hashes == {wanted_hash} else "differs"
+        password = "none" if not self.hashes else "as wanted" if wanted_hash in self.hashes else "differs"
+        if len(self.hashes) > 1:
+            password += ", and others"
         return {
             "enabled": self.enabled,
             "password": password,
@@ -121,9 +123,16 @@ class AclUser:
         self.rules = module.params["rules"]
         self.digest = hashlib.sha256((module.params["password"] or "").encode("utf-8")).hexdigest()
         self.wanted = from_rules(self.rules, self.digest) if module.params["state"] == "present" else None
+        self.kept = frozenset()  # hashes of further passwords
 
     def current(self):
         return from_redis(self.client.check("ACL", "GETUSER", self.name))
+
+    def keep(self, found):
+        """Leave the passwords that the user has."""
+        self.kept = found.hashes - {self.digest} if found else frozenset()
+        if self.wanted:
+            self.wanted = self.wanted._replace(hashes=self.wanted.hashes | self.kept)
 
     def is_wanted(self, found):
         if self.module.params["state"] == "absent":
@@ -134,7 +143,8 @@ class AclUser:
         if self.module.params["state"] == "absent":
             return self.client.check("ACL", "DELUSER", self.name)
         try:
-            return self.client.call("ACL", "SETUSER", self.name, "reset", "on", "#" + self.digest, *self.rules)
+            hashes = ["#" + one for one in (self.digest, *sorted(self.kept))]
+            return self.client.call("ACL", "SETUSER", self.name, "reset", "on", *hashes, *self.rules)
         except _redis.ReplyError as err:
             text = str(err)
             if text.startswith("ERR Error in ACL SETUSER modifier"):
@@ -192,6 +202,8 @@ class AclUser:
 def run(module: AnsibleModule, client: _redis.Client) -> dict[str, t.Any]:
     user = AclUser(module, client)
     before = user.current()
+    if module.params["keep_passwords"]:
+        user.keep(before)
     result = {"changed": not user.is_wanted(before), "persisted": "unknown"}
     after = before
     if result["changed"] and module.check_mode:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: certificate_status
-short_description: Which certificates of a host have to be issued
+short_description: Which certificates of a host have to be issued, and which secrets differ
 version_added: 1.0.0
 description:
   - Looks at certificates and keys in a directory of the host and says which are missing, damaged, of another CA, for
     other names, or have less than a third of their life left. Changes nothing.
+  - Says as well which files of secrets are no longer what the settings say, because a password was changed.
   - It is what the role C(certificates) asks before it issues any.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
@@ -43,13 +44,36 @@ options:
         default: []
   authority:
     description:
-      - Certificate of the CA as PEM text, on the host that signs. Empty for the one in C(../ca/ca.crt).
+      - Certificate of the CA as PEM text, on the host that signs. Empty for the one in C(../ca/ca.crt), which counts
+        only with its key C(../ca/ca.key) and with at least a third of its life left.
       - Not given on other hosts.
     type: str
   ca:
     description: Certificate of the CA that is wanted, where it is not yet the directory's C(ca.crt).
     type: str
     default: ""
+  new_authority:
+    description: Another CA is wanted than the one in C(../ca/ca.crt).
+    type: bool
+    default: false
+  days:
+    description: Days that certificates are valid for, if the CA does not end before.
+    type: int
+    default: 397
+  secrets:
+    description: Files of secrets, with the SHA-256 that they should have.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The file. One that is not there counts as right.
+        type: path
+        required: true
+      sha256:
+        description: Hexadecimal digits.
+        type: str
+        required: true
   copied:
     description: CA file on this host that other hosts get a copy of.
     type: str
@@ -93,6 +117,9 @@ issue:
       description: Extended key usages.
       type: list
       elements: str
+    days:
+      description: Days that it can be valid for.
+      type: int
 ca:
   description: Content of the directory's C(ca.crt), or an empty text.
   type: str
@@ -100,6 +127,20 @@ ca:
 authority:
   description: Certificate of the CA, on the host where certificates are signed. Empty where it has to be made.
   type: str
+  returned: success
+in_use:
+  description: The certificates in RV(ca) that certificates of this host are issued by.
+  type: list
+  elements: str
+  returned: success
+outdated:
+  description: The files of O(secrets) that hold something else.
+  type: list
+  elements: str
+  returned: success
+time:
+  description: The clock of the host, in seconds since 1970.
+  type: float
   returned: success
 copied:
   description: Content of the file O(copied), or an empty text.
@@ -133,7 +174,18 @@ def main():
                 options=dict(name=text, names=dict(texts, required=True), usage=dict(texts, default=[])),
             ),
             authority=dict(type="str"),
+            new_authority=dict(type="bool", default=False),
             ca=dict(type="str", default=""),
+            days=dict(type="int", default=397),
+            secrets=dict(
+                type="list",
+                elements="dict",
+                default=[],
+                no_log=False,  # the hashes are, names are not secret
+                options=dict(
+                    path=dict(type="path", required=True), sha256=dict(type="str", required=True, no_log=True)
+                ),
+            ),
             copied=dict(type="str", default=""),
             private=dict(type="list", elements="path", default=[], no_log=False),
         ),

@@ -78,6 +78,10 @@ options:
         description: Content of the file.
         type: str
         required: true
+      keep:
+        description: Leave a file that is there, such as a key without which nobody reads what it encrypted.
+        type: bool
+        default: false
   prune:
     description:
       - Directories below O(path) that belong to the service. They are created when missing.
@@ -302,6 +306,10 @@ restart_required:
   description: Whether the service still has to be started or restarted.
   type: bool
   returned: success
+outdated_unit:
+  description: The O(unit), where it runs and has to be restarted, which O(restart) forbids. Empty otherwise.
+  type: str
+  returned: success
 url:
   description: Scheme, address and port of the service.
   type: str
@@ -348,7 +356,11 @@ def main():
                 elements="dict",
                 default=[],
                 no_log=False,  # the contents are, names are not secret
-                options=dict(path=name, content=dict(type="str", required=True, no_log=True)),
+                options=dict(
+                    path=name,
+                    content=dict(type="str", required=True, no_log=True),
+                    keep=dict(type="bool", default=False),
+                ),
             ),
             prune=dict(type="list", elements="str", default=[]),
             purge=dict(type="list", elements="str", default=[]),

@@ -13,7 +13,7 @@ description:
   - Creates, corrects or removes one ACL user of the Redis node it connects to, and saves the ACL so that a restart of
     Redis keeps it. The nodes of a cluster do not share their users, so run it against every node.
   - The password reaches Redis as its SHA-256 only. The user gets exactly the O(rules) and this one password; any other
-    right or password it had is taken away.
+    right or password it had is taken away, unless O(keep_passwords) says otherwise.
   - Needs nothing but Python on the host it runs on.
 author: redisops.monitoring contributors (@redisops)
 extends_documentation_fragment:
@@ -53,6 +53,12 @@ options:
       - +slowlog|get
       - +latency|latest
       - +latency|histogram
+  keep_passwords:
+    description:
+      - Leave the passwords that the user has, beside O(password). With it a password is changed while others still use
+        the old one. A later run without it takes the old one away.
+    type: bool
+    default: false
   persist:
     description:
       - Save the change, by C(ACL SAVE) where Redis has an ACL file and by C(CONFIG REWRITE) where it has none.
@@ -120,6 +126,7 @@ def main():
             "name": {"type": "str", "required": True},
             "password": {"type": "str", "no_log": True},
             "rules": {"type": "list", "elements": "str", "default": _redis_acl.EXPORTER_RULES},
+            "keep_passwords": {"type": "bool", "default": False, "no_log": False},
             "persist": {"type": "bool", "default": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             **_redis.LOGIN_OPTIONS,

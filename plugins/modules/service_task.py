@@ -37,7 +37,9 @@ options:
       - Of V(grafana), V(package) runs M(redisops.monitoring.apt_release), V(access) runs
         M(redisops.monitoring.grafana_access), V(datasources) runs M(redisops.monitoring.grafana_datasource) for each
         data source, and V(dashboards) runs M(redisops.monitoring.grafana_dashboard) for each dashboard.
-      - Of V(certificates), V(status) runs M(redisops.monitoring.certificate_status).
+      - Of V(certificates), V(status) and V(plan) run M(redisops.monitoring.certificate_status), the latter for the CAs
+        that follow from what all hosts said. V(secrets) writes the secrets of all services by
+        M(redisops.monitoring.checked_config) and restarts none. V(datasources) is that of V(grafana).
       - Of V(security_groups), V(exporters) and V(admins) run M(redisops.monitoring.ec2_security_group_rules).
       - Of V(remove), V(monitoring), V(exporters) and V(certificates) run M(redisops.monitoring.service_remove) for each
         service, and V(account) runs M(redisops.monitoring.redis_acl_user).

@@ -25,6 +25,7 @@ class File(t.NamedTuple):
     secret: bool
     watched: bool  # the service reads it by itself when it changes
     gid: int | None  # None while the group is not there yet, in check mode
+    keep: bool = False  # what is there stays
 
 
 class OldFile(t.NamedTuple):
@@ -51,6 +52,8 @@ def old_file(path: str) -> OldFile | None:
 
 
 def differs(wanted: File, found: OldFile | None) -> bool:
+    if wanted.keep and found and not found.link:
+        return False
     return (
         found is None
         or bool(found.link)
@@ -108,7 +111,7 @@ def wanted_files(params: dict[str, t.Any], root: str, check_mode: bool) -> list[
         if not secret:
             mode, gid = _mode(name, entry["mode"]), _gid(name, entry["group"], check_mode)
             watched = entry["watched"]
-        found[path] = File(path, entry["content"].encode(), mode, secret, watched, gid)
+        found[path] = File(path, entry["content"].encode(), mode, secret, watched, gid, entry.get("keep", False))
     return list(found.values())
 
 

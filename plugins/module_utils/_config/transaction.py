@@ -80,6 +80,7 @@ class Transaction:
             "reloaded": acts and reload,
             "restarted": acts and restart,
             "restart_required": restart and (self.module.check_mode or not acts),
+            "outdated_unit": self.params["unit"] if restart and not acts and self.state and self.state.active else "",
             "stale_inputs": stale,
             "url": self.service.url if self.service else "",
             "diff": [diff(change, self.old[change.path]) for change in self.changes]

@@ -109,6 +109,10 @@ def address_of(variables: Mapping[str, Any], name: str) -> str:
 # --------------------------------------------------------------------------------------------------------- settings
 
 
+class Refused(Exception):
+    """What a task of a role cannot do on a host, one line for the user."""
+
+
 class Unreadable(KeyError):
     """A variable that cannot be templated. A KeyError, so that `get` gives the default."""
 
@@ -156,7 +160,8 @@ def setting(role: str, name: str, variables: Mapping[str, Any], needed: bool = T
     if name in getattr(module, "COMMA_LISTS", ()) and isinstance(value, str):  # -e name=a,b and the surveys of AWX
         value = [part.strip() for part in re.split("[,\n]", value) if part.strip()]
     if value is None and (option.get("required") or name in getattr(module, "NEEDED", ())) and needed and not wrong:
-        wrong.append(f"{name} is not set")
+        derived = name in getattr(module, "NEEDED", ()) and not variables.get("monitoring_secret")
+        wrong.append(f"{name} is not set" + ", nor is monitoring_secret, which it follows from" * derived)
     if value is not None:
         value = typed(value, option, name, wrong, nested=name not in getattr(module, "OWN_CHECKS", ()))
     return (default_of(option) if value is None or wrong else value), wrong

@@ -23,7 +23,7 @@ PEER = (f"{TLS}/peer.crt", f"{TLS}/peer.key")
 PROBE = (f"{TLS}/probe.crt", f"{TLS}/probe.key")
 REDIS_CA = f"{TLS}/redis_ca.crt"
 SERVICES = ("redis_exporter", "node_exporter", "prometheus", "alertmanager", "blackbox_exporter", "grafana")
-CERTIFICATES = ("own", "ca", "files")
+CERTIFICATES = ("own", "ca", "hook", "files")
 SCRAPER = "prometheus"  # the account of Prometheus at the other services
 # What is added to, by the key that tells two entries apart; dictionaries have theirs.
 ADDED_TO = {"prometheus_scrape_configs": "job_name", "prometheus_rules_disabled": ""}

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import ipaddress
 import re
+from pathlib import Path
 
 try:
     from cryptography import x509
@@ -15,11 +18,22 @@ try:
 except ImportError:  # ansible-core needs it, but may be built without
     x509 = None
 
-from . import _core, _stack
+from ...module_utils._certificate import ip_address, split_pem
+from . import _core, _stack, _templates, grafana, redis_exporter
 
 HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 SERVER, CLIENT = "serverAuth", "clientAuth"
+CLOCKS_DIFFER = 600  # seconds; certificates are valid from an hour before they are signed
 AUTHORITY = "/etc/redisops/ca"
+# By what setting a certificate of the user's own is trusted.
+TRUSTED_BY = {
+    "redis_exporter_web_tls_cert_file": "prometheus_exporter_ca_file",
+    "node_exporter_web_tls_cert_file": "prometheus_exporter_ca_file",
+    "prometheus_web_tls_cert_file": "prometheus_web_tls_ca_file",
+    "alertmanager_web_tls_cert_file": "alertmanager_web_tls_ca_file",
+    "alertmanager_cluster_tls_cert_file": "alertmanager_cluster_tls_ca_file",
+    "grafana_tls_cert_file": "grafana_tls_ca_file",
+}
 # Every file that the role makes on a host.
 FILES = [
     *(_stack.CA, _stack.REDIS_CA, *_stack.SERVER, *_stack.PEER, *_stack.PROBE),
@@ -38,28 +52,103 @@ def problems(s: dict, host: _core.Host) -> list[str]:
         for name in s["monitoring_names"]
         if not HOST_NAME.fullmatch(name)
     ]
-    if s["monitoring_certificates"] == "ca":
+    if s["monitoring_certificates"] == "own":
+        found += own_problems(s, host)
+    else:
         found += ca_problems(s)
-    elif s["certificates_redis_client"]:
-        found.append("certificates_redis_client needs the CA that Redis trusts: set monitoring_certificates to ca")
-    return found
+    if s["monitoring_certificates"] == "hook":
+        found += hook_problems(s)
+    return found + mixture_problems(s, host)
 
 
 def active(s: dict, host: _core.Host) -> bool:
     return bool(host.variables.get("monitoring_secret")) and s["monitoring_certificates"] != "files"
 
 
+def own_problems(s: dict, host: _core.Host) -> list[str]:
+    found = []
+    if s["certificates_redis_client"]:
+        found.append("certificates_redis_client needs the CA that Redis trusts: set monitoring_certificates to ca")
+    if s["monitoring_ca_certificate"]:
+        found.append("monitoring_ca_certificate is set, but monitoring_certificates is own: set it to ca, or to hook")
+    for one in s["certificates_permitted"]:
+        if not one.startswith("DNS:") and not network(one):
+            found.append(f"certificates_permitted has {one}: give DNS:example.com, or a network such as IP:10.0.0.0/8")
+    if s["certificates_permitted"] and not found:
+        found += [
+            f"certificates_permitted leaves out {name}, which is a name or an address of this host: add it"
+            for name in names(s, host)
+            if not permitted(name, s["certificates_permitted"])
+        ]
+    return found
+
+
+def network(constraint: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(constraint[3:]) if constraint.startswith("IP:") else None
+    except ValueError:
+        return None
+
+
+def permitted(name: str, constraints: list[str]) -> bool:
+    """Whether a CA with these name constraints may sign for a name; the role adds loopback to them."""
+    address = ip_address(name)
+    if address:
+        return address.is_loopback or any(address in (network(one) or ()) for one in constraints)
+    suffixes = ["localhost", *(one[4:].lower() for one in constraints if one.startswith("DNS:"))]
+    return any(name.lower() == one or name.lower().endswith(f".{one}") for one in suffixes)
+
+
+def hook_problems(s: dict) -> list[str]:
+    path = Path(s["certificates_hook"])
+    if not s["certificates_hook"]:
+        return ["certificates_hook is not set: monitoring_certificates is hook"]
+    if not path.is_absolute() or not path.is_file():
+        return [f"certificates_hook is {path}: give the absolute path of a file with tasks on the controller"]
+    return []
+
+
+def mixture_problems(s: dict, host: _core.Host) -> list[str]:
+    """Certificates of the user, which others do not trust, among those that are issued here."""
+    on_monitoring = host.hostvars.get(authority(host)) or {}
+    return [
+        f"{cert} is given, but services trust the CA of monitoring_certificates={s['monitoring_certificates']} only:"
+        f" take it out, give {ca} as well, or set monitoring_certificates to files"
+        for cert, ca in TRUSTED_BY.items()
+        if not str(host.variables.get(cert) or _stack.TLS).startswith(_stack.TLS)
+        and not (ca in on_monitoring or ca in getattr(host.variables, "own", {}) and host.variables.is_given(ca))
+    ]
+
+
 def ca_problems(s: dict) -> list[str]:
     """Whether the CA of the user can sign: its key fits, it has not expired, it is a CA."""
-    missing = [name for name in ("monitoring_ca_certificate", "monitoring_ca_private_key") if not s[name]]
+    needed = ["monitoring_ca_certificate", "monitoring_ca_private_key"]
+    if s["monitoring_certificates"] == "hook":
+        needed.pop()
+    missing = [name for name in needed if not s[name]]
     if missing:
-        return [f"{name} is not set: monitoring_certificates is ca" for name in missing]
+        return [f"{name} is not set: monitoring_certificates is {s['monitoring_certificates']}" for name in missing]
     if x509 is None:
         return ["monitoring_ca_certificate needs the Python package cryptography on the controller"]
     try:
         certificate = x509.load_pem_x509_certificate(s["monitoring_ca_certificate"].encode())
     except ValueError:
         return ["monitoring_ca_certificate is no PEM certificate"]
+    found = key_problems(s, certificate) if "monitoring_ca_private_key" in needed else []
+    now = datetime.datetime.now(datetime.timezone.utc)
+    if certificate.not_valid_after_utc < now:
+        found.append(f"monitoring_ca_certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}")
+    if certificate.not_valid_before_utc > now:
+        found.append(
+            f"monitoring_ca_certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC:"
+            " check the clock of the controller"
+        )
+    if not may_sign(certificate):
+        found.append("monitoring_ca_certificate may not sign: it is not the certificate of a CA")
+    return found
+
+
+def key_problems(s: dict, certificate: x509.Certificate) -> list[str]:
     found = []
     try:
         passphrase = (s["monitoring_ca_passphrase"] or "").encode() or None
@@ -72,11 +161,6 @@ def ca_problems(s: dict) -> list[str]:
     else:
         if public(key.public_key()) != public(certificate.public_key()):
             found.append("monitoring_ca_private_key is not the key of monitoring_ca_certificate")
-    now = datetime.datetime.now(datetime.timezone.utc)
-    if certificate.not_valid_after_utc < now:
-        found.append(f"monitoring_ca_certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}")
-    if not may_sign(certificate):
-        found.append("monitoring_ca_certificate may not sign: it is not the certificate of a CA")
     return found
 
 
@@ -127,12 +211,77 @@ def needs(s: dict, host: _core.Host) -> dict:
     return {"libraries": {"cryptography": f"{missing}: install python3-cryptography"}}
 
 
-def task_status(s: dict, host: _core.Host) -> dict | None:
-    if not active(s, host):
+# ------------------------------------------------------------------------------------- secrets that services share
+
+
+def services(host: _core.Host) -> list[tuple[str, dict, dict]]:
+    """Each service of this host with its settings and what role _service needs of it."""
+    found = []
+    for part in ("exporters", "monitoring"):
+        group, roles = _core.PARTS[part]
+        here = [role for role in roles if group in host.group_names and _stack.switched_on(role, host.variables)]
+        for role in here:
+            settings = _core.read(role, host.variables, all_needed=False)[0]
+            found.append((role, settings, _core.module_of(role).service(settings, host)))
+    return found
+
+
+def shared_secrets(role: str, service: dict) -> list[dict]:
+    """The files that a service and those that ask it have to change together."""
+    own = ("credentials/admin_password", "credentials/secret_key") if role == "grafana" else ()
+    return [one for one in service["config"]["secrets"] if one["path"] not in own]
+
+
+def expected(host: _core.Host) -> list[dict[str, str]]:
+    """What tells that a password was changed. Files with bcrypt hashes, which take time to make, are left out."""
+    return [
+        {
+            "path": f"{service['config']['path']}/{one['path']}",
+            "sha256": hashlib.sha256(one["content"].encode()).hexdigest(),
+        }
+        for role, _settings, service in services(host)
+        for one in shared_secrets(role, service)
+        if isinstance(one.get("content"), str)
+    ]
+
+
+def task_secrets(s: dict, host: _core.Host) -> list[dict]:
+    """Writes the secrets of all services, but restarts none: that is done at once, when all are written."""
+    calls = []
+    for role, settings, service in services(host):
+        if role == "redis_exporter":
+            account = redis_exporter.task_account(settings, host)
+            # Both passwords work until the role redis_exporter takes the old one away.
+            calls += [{**account, "args": {**account["args"], "keep_passwords": True}}] if account else []
+        secrets = [
+            {"path": one["path"], "content": _templates.content(one, service["values"])}
+            for one in shared_secrets(role, service)
+        ]
+        args = {"path": service["config"]["path"], "secrets": secrets, "unit": service["unit"], "restart": False}
+        calls.append({"module": "checked_config", "args": args})
+    return calls
+
+
+def task_datasources(s: dict, host: _core.Host) -> list[dict] | None:
+    if "monitoring" not in host.group_names or not _stack.switched_on("grafana", host.variables):
         return None
-    args = {"directory": _stack.TLS, "certificates": wanted(s, host)}
+    return grafana.task_datasources(_core.read("grafana", host.variables, all_needed=False)[0], host)
+
+
+# --------------------------------------------------------------------------------------------- tasks of the role
+
+
+def task_status(s: dict, host: _core.Host) -> dict | None:
+    if not host.variables.get("monitoring_secret"):
+        return None
+    args = {"directory": _stack.TLS, "certificates": [], "secrets": expected(host)}
+    if not active(s, host):
+        return {"module": "certificate_status", "args": args}
+    args |= {"certificates": wanted(s, host), "days": s["certificates_days"]}
     if host.name == authority(host):
-        args["authority"] = s["monitoring_ca_certificate"] if s["monitoring_certificates"] == "ca" else ""
+        own = s["monitoring_certificates"] == "own"
+        args["authority"] = "" if own else "".join(split_pem(s["monitoring_ca_certificate"]))
+        args["new_authority"] = own and s["certificates_new_ca"]
     if "redis" in host.group_names:
         redis = _stack.Settings("redis_exporter", host.variables)
         args["copied"] = redis["redis_exporter_tls_ca_file"]
@@ -140,4 +289,35 @@ def task_status(s: dict, host: _core.Host) -> dict | None:
     return {"module": "certificate_status", "args": args}
 
 
-TASKS = {"status": task_status}
+def task_plan(s: dict, host: _core.Host) -> dict:
+    """Asked again with the CAs that are wanted, and with what follows from what all hosts said."""
+    names = dict.fromkeys([*host.groups.get("redis", []), *host.groups.get("monitoring", [])])
+    said = {name: host.hostvars[name].get("__certificates") or {} for name in names}
+    mine, signing = said[host.name], said[authority(host)]
+    ahead = mine["time"] - signing["time"]
+    if abs(ahead) > CLOCKS_DIFFER:
+        raise _core.Refused(
+            f"the clock of this host is {abs(ahead) / 60:.0f} minutes {'ahead of' if ahead > 0 else 'behind'} that of"
+            f" {authority(host)}, which signs: certificates would not be valid here; switch time synchronization on"
+        )
+    bundle = trusted(host.hostvars[authority(host)].get("__certificates_new_ca") or signing["authority"], said)
+    call = task_status(s, host)
+    return {
+        **call,
+        "args": {**call["args"], "ca": bundle},
+        "result": {
+            "bundle": bundle,
+            "replaced": bool(mine["ca"]) and split_pem(mine["ca"])[0] != split_pem(bundle)[0],
+        },
+    }
+
+
+def trusted(signing: str, said: dict[str, dict]) -> str:
+    """The CA that signs, and every other that a certificate of a host is of, so that nobody refuses it before it is
+    replaced. While a host does not answer, none is taken out."""
+    kind = "in_use" if all(said.values()) else "ca"
+    others = [pem for one in said.values() for pem in split_pem("".join(one.get(kind, [])))]
+    return "".join(dict.fromkeys([*split_pem(signing), *others]))
+
+
+TASKS = {"status": task_status, "plan": task_plan, "secrets": task_secrets, "datasources": task_datasources}

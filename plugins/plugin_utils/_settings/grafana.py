@@ -163,6 +163,11 @@ def secrets(s: dict) -> dict[str, str]:
     return {**{name: value for name, value in own.items() if value}, **given}
 
 
+def follows(host: _core.Host, name: str) -> bool:
+    """Whether a setting follows from monitoring_secret, and was not given."""
+    return name in getattr(host.variables, "derived", {}) and not host.variables.is_given(name)
+
+
 def service(s: dict, host: _core.Host) -> dict:
     files = {"web.crt": s["grafana_tls_cert_file"], "web.key": s["grafana_tls_key_file"]}
     files = {name: path for name, path in {**files, **s["grafana_credential_files"]}.items() if path}
@@ -181,7 +186,15 @@ def service(s: dict, host: _core.Host) -> dict:
                 },
                 {"path": DROP_IN, "template": "grafana/redisops.conf.j2"},
             ],
-            "secrets": [{"path": f"credentials/{name}", "content": one} for name, one in secrets(s).items()],
+            "secrets": [
+                {
+                    "path": f"credentials/{name}",
+                    "content": one,
+                    # Nobody could read any more what Grafana's database holds encrypted.
+                    **({"keep": True} if name == "secret_key" and follows(host, "grafana_secret_key") else {}),
+                }
+                for name, one in secrets(s).items()
+            ],
             "purge": ["credentials"],
             "data": {
                 "what": "grafana_data_directory",

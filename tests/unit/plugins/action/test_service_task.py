@@ -18,7 +18,7 @@ def run(monkeypatch):
         ran, results = [], list(results)
 
         class Role:
-            TASKS = {"show": lambda settings, host: calls}
+            TASKS = {"show": lambda settings, host: calls() if callable(calls) else calls}
 
         def execute(module_name, module_args, task_vars, tmp):
             ran.append((module_name, module_args))
@@ -42,6 +42,19 @@ def test_one_module(run):
     result, ran = run({"module": "apt_release", "args": {"name": "grafana"}}, [{"changed": True, "version": "1"}])
     assert result == {"changed": True, "version": "1"}
     assert ran == [("redisops.monitoring.apt_release", {"name": "grafana"})]
+
+
+def test_what_the_controller_adds_to_the_result(run):
+    result, dummy = run({"module": "certificate_status", "args": {}, "result": {"bundle": "a"}}, [{"changed": False}])
+    assert result == {"changed": False, "bundle": "a"}
+
+
+def test_what_cannot_be_done_fails_before_a_module_runs(run):
+    def refuse():
+        raise _core.Refused("the clock is wrong")
+
+    result, ran = run(refuse)
+    assert result["failed"] and result["msg"] == "the clock is wrong" and ran == []
 
 
 def test_further_arguments(run):

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -51,7 +53,7 @@ def test_nothing_to_do(status, tls):
 
 def test_an_empty_directory(status):
     [one] = status(authority="")["issue"]
-    assert one == {"name": "server", "reason": "it is not there", "names": SANS, "usage": ["serverAuth"]}
+    assert one == {"name": "server", "reason": "it is not there", "names": SANS, "usage": ["serverAuth"], "days": 397}
 
 
 @pytest.mark.parametrize(
@@ -86,13 +88,79 @@ def test_the_ca_that_is_wanted_may_be_another_one(status, tls, pki):
     assert status(ca=new)["issue"][0]["reason"] == "it is of another CA"
 
 
-def test_the_certificate_of_the_ca_on_its_host(status, tls, tmp_path, pki):
+@pytest.fixture
+def authority(tmp_path, pki):
+    """authority(name, days) puts a CA with its key where the role keeps it."""
+
+    def put(name, days=3650):
+        (tmp_path / "ca").mkdir(exist_ok=True)
+        path = Path(pki.ca(name, days=days))
+        for ending in (".crt", ".key"):
+            shutil.copy(path.with_suffix(ending), tmp_path / "ca" / f"ca{ending}")
+
+    return put
+
+
+def test_the_certificate_of_the_ca_on_its_host(status, authority):
     assert status(authority="")["authority"] == ""
-    (tmp_path / "ca").mkdir()
-    shutil.copy(pki.ca("status-ca"), tmp_path / "ca" / "ca.crt")
+    authority("status-ca")
     assert "BEGIN CERTIFICATE" in status(authority="")["authority"]
     assert status(authority="PEM of the user")["authority"] == "PEM of the user"
     assert status()["authority"] == ""
+
+
+def test_a_new_ca_is_wanted(status, authority):
+    authority("status-ca")
+    assert status(authority="", new_authority=True)["authority"] == ""
+
+
+@pytest.mark.parametrize(("days", "made"), [(31, False), (29, True), (-1, True)])
+def test_a_ca_with_a_third_of_its_life_left_is_replaced(status, authority, days, made):
+    authority(f"status-ca-{days}", days=days)  # it began 60 days ago
+    assert (status(authority="")["authority"] == "") is made
+
+
+def test_a_ca_without_its_key_is_none(status, authority, tmp_path, pki):
+    authority("status-ca")
+    pki.ca("status-other-ca")
+    shutil.copy(Path(pki.ca("status-other-ca")).with_suffix(".key"), tmp_path / "ca" / "ca.key")
+    assert status(authority="")["authority"] == ""
+    (tmp_path / "ca" / "ca.key").unlink()
+    assert status(authority="")["authority"] == ""
+
+
+def test_no_certificate_outlives_its_ca(status, pki):
+    short = Path(pki.ca("status-short-ca", days=100)).read_text()
+    assert status(ca=short)["issue"][0]["days"] == 99
+    assert status(ca=Path(pki.ca("status-ca", days=3650)).read_text(), days=30)["issue"][0]["days"] == 30
+
+
+def test_the_cas_that_are_in_use(status, tls, pki):
+    directory = tls()
+    old, new = (Path(pki.ca(name, days=3650)).read_text() for name in ("status-ca", "status-new-ca"))
+    (directory / "ca.crt").write_text(new + old)
+    result = status()
+    assert result["in_use"] == [old]
+    assert result["issue"][0]["reason"] == "it is of another CA"
+    (directory / "server.crt").unlink()
+    assert status()["in_use"] == []
+
+
+def test_secrets_that_differ(status, tls, tmp_path):
+    tls()
+    same, other, missing = (tmp_path / name for name in ("same", "other", "missing"))
+    same.write_text("canary-1")
+    other.write_text("canary-2")
+    digest = hashlib.sha256(b"canary-1").hexdigest()
+    result = status(secrets=[{"path": str(path), "sha256": digest} for path in (same, other, missing)])
+    assert result["outdated"] == [str(other)]
+    assert digest not in str(result)
+    assert abs(result["time"] - time.time()) < 60
+
+
+def test_without_certificates_no_ca_is_looked_at(run_module, tls):
+    result = run_module(certificate_status, directory=str(tls()), certificates=[])
+    assert (result["issue"], result["ca"], result["in_use"]) == ([], "", [])
 
 
 def test_a_key_that_everybody_can_read_is_a_warning(status, tls, tmp_path):

@@ -378,6 +378,31 @@ def test_without_restart_it_says_so_and_leaves_the_service(run, service):
     assert not run(restart=False)["changed"]
     result = run(restart=False, secrets=[{"path": "credentials/password", "content": "canary-two"}])
     assert result["restart_required"] and result["changed"] and service.calls == []
+    assert result["outdated_unit"] == "app.service"
+
+
+def test_what_is_written_without_a_restart_is_remembered(run, service):
+    """A run that ended between the writing and the restart is made good by the next one."""
+    settled(run, service)
+    secrets = [{"path": "credentials/password", "content": "canary-two"}]
+    time.sleep(0.02)
+    assert run(restart=False, secrets=secrets)["outdated_unit"] == "app.service"
+    result = run(restart=False, secrets=secrets)
+    assert (result["written"], result["outdated_unit"]) == ([], "app.service")
+    assert run(secrets=secrets)["restarted"]
+    assert run(restart=False, secrets=secrets)["outdated_unit"] == ""
+
+
+def test_a_unit_that_does_not_run_is_not_outdated(run, service):
+    assert run(restart=False)["outdated_unit"] == ""
+
+
+def test_a_secret_that_is_kept(run, service, tmp_path):
+    secret = {"path": "credentials/password", "content": "canary-one", "keep": True}
+    run(secrets=[secret])
+    result = run(secrets=[{**secret, "content": "canary-two"}])
+    assert "credentials/password" not in str(result["written"]) and not result["restarted"]
+    assert [path.read_text() for path in tmp_path.rglob("credentials/password")] == ["canary-one"]
 
 
 def test_service_that_cannot_be_asked_is_restarted_for_every_change(run, service, args):

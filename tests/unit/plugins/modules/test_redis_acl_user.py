@@ -96,6 +96,21 @@ def test_check_mode_changes_nothing(acl, redis_server):
     assert "redis_exporter" not in server.aclfile.read_text()
 
 
+def test_a_password_is_changed_while_others_use_the_old_one(acl, redis_server):
+    server = redis_server()
+    acl(server, password="canary-old")
+    result = acl(server, keep_passwords=True)
+    assert result["changed"] and result["diff"]["after"]["password"] == "as wanted, and others"
+    for password in ("canary-old", PASSWORD):
+        with acl.client(server, "redis_exporter", password) as client:
+            assert client.call("PING") == "PONG"
+    assert not acl(server, keep_passwords=True)["changed"]
+    assert acl(server)["changed"]
+    with pytest.raises(_redis.RedisProblem), acl.client(server, "redis_exporter", "canary-old") as client:
+        client.call("PING")
+    assert not acl(server, keep_passwords=True)["changed"]
+
+
 def test_new_password_replaces_the_old_one(acl, redis_server):
     server = redis_server()
     acl(server, password="canary-0ld-0ne")

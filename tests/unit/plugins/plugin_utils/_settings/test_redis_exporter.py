@@ -41,7 +41,10 @@ FULL = {
     [
         ({}, []),
         (FULL, []),
-        ({"redis_exporter_redis_password": None}, ["redis_exporter_redis_password is not set"]),
+        (
+            {"redis_exporter_redis_password": None},
+            ["redis_exporter_redis_password is not set, nor is monitoring_secret, which it follows from"],
+        ),
         ({"redis_exporter_version": "latest"}, ["redis_exporter_version: 'latest' is no release"]),
         ({"redis_exporter_version": "1.69.0", "redis_exporter_flags": {"log-level": "info"}}, ["came with redis_exp"]),
         (

@@ -205,7 +205,7 @@ def test_two_monitoring_hosts_send_to_both(settings):
         ({"monitoring_secret": SECRET, "monitoring_cluster": ""}, "monitoring_cluster is not set"),
         ({"monitoring_services": "grafana"}, "monitoring_services is grafana, not a list"),
         ({"monitoring_services": ["grafna"]}, "monitoring_services has grafna: it takes redis_exporter, node_exporter"),
-        ({"monitoring_certificates": "mine"}, "monitoring_certificates is mine: choose one of own, ca, files"),
+        ({"monitoring_certificates": "mine"}, "monitoring_certificates is mine: choose one of own, ca, hook, files"),
     ],
 )
 def test_problems(changed, says):
@@ -218,3 +218,13 @@ def test_problems(changed, says):
 def test_nobody_is_paged_for_snapshots_that_nobody_looks_at(settings, snapshots, watched):
     s, dummy = settings("prometheus", {"node_exporter_ebs_snapshots": snapshots})
     assert ("EbsSnapshotMetricAbsent" not in s["prometheus_rules_disabled"]) is watched
+
+
+def test_the_key_of_grafanas_database_is_kept_unless_it_is_given(settings):
+    def keeps(changed):
+        s, on = settings("grafana", changed)
+        entries = {one["path"]: one for one in _core.module_of("grafana").service(s, on)["config"]["secrets"]}
+        return entries["credentials/secret_key"].get("keep", False), entries["credentials/admin_password"].get("keep")
+
+    assert keeps({}) == (True, None)
+    assert keeps({"grafana_secret_key": "canary"}) == (False, None)
