@@ -59,9 +59,27 @@ options:
     type: list
     elements: str
     default: []
+  url_username:
+    description: User for a repository that takes a login. It is sent to the server of O(repository) only.
+    type: str
+  url_password:
+    description: Password of O(url_username). apt has it from a file that only root reads.
+    type: str
   ca_path:
-    description: CA file on the host that the server of O(key) is verified with. Those that the host trusts without it.
+    description:
+      - CA file on the host that the servers of O(repository) and O(key) are verified with. Those that the host trusts
+        without it. Everybody has to be able to read it, since apt is a user of its own.
     type: path
+  client_cert:
+    description: Client certificate on the host, for a server that asks for one. The user C(_apt) has to read it.
+    type: path
+  client_key:
+    description: Key of O(client_cert), on the host. The user C(_apt) has to be able to read it.
+    type: path
+  use_proxy:
+    description: Use a proxy where apt, or the environment of the task, has one.
+    type: bool
+    default: true
   hold:
     description: Keep apt from changing the version on its own.
     type: bool
@@ -124,7 +142,12 @@ def main():
             "components": {"type": "list", "elements": "str", "default": ["main"]},
             "key": {"type": "str", "no_log": False},
             "fingerprints": {"type": "list", "elements": "str", "default": []},
+            "url_username": {"type": "str"},
+            "url_password": {"type": "str", "no_log": True},
             "ca_path": {"type": "path"},
+            "client_cert": {"type": "path"},
+            "client_key": {"type": "path", "no_log": False},
+            "use_proxy": {"type": "bool", "default": True},
             "hold": {"type": "bool", "default": True},
             "allow_downgrade": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 120},

@@ -66,6 +66,27 @@ options:
   source_ca_path:
     description: File with the CA certificates for O(mirror_url) and O(dashboard_url). Those of the system without it.
     type: path
+  source_url_username:
+    description: User for a server of O(mirror_url) or O(dashboard_url) that takes a login. It is sent to no other.
+    type: str
+    version_added: 1.1.0
+  source_url_password:
+    description: Password of O(source_url_username).
+    type: str
+    version_added: 1.1.0
+  source_client_cert:
+    description: Client certificate for that server. The file may hold the key too.
+    type: path
+    version_added: 1.1.0
+  source_client_key:
+    description: Key of O(source_client_cert).
+    type: path
+    version_added: 1.1.0
+  source_use_proxy:
+    description: Use the proxy of the environment for that server.
+    type: bool
+    default: true
+    version_added: 1.1.0
   inputs:
     description:
       - Values for the inputs that the dashboard declares in C(__inputs), by name. For a data source that is its UID.
@@ -241,6 +262,11 @@ def main():
         "sha256": {"type": "str"},
         "mirror_url": {"type": "str", "default": "https://grafana.com"},
         "source_ca_path": {"type": "path"},
+        "source_url_username": {},
+        "source_url_password": {"no_log": True},
+        "source_client_cert": {"type": "path"},
+        "source_client_key": {"type": "path", "no_log": False},
+        "source_use_proxy": {"type": "bool", "default": True},
         "inputs": {"type": "dict", "default": {}},
         "overrides": {"type": "dict", "default": {}},
         "folder": {"type": "str"},

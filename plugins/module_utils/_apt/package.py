@@ -14,7 +14,7 @@ from .._files import write_atomically
 from .._release.common import ReleaseError
 from .._release.download import Downloads, check_url, is_url, mask_url
 from .._text import one_line
-from . import openpgp
+from . import access, openpgp
 
 MAX_KEY = 1 << 20
 LISTS = "/etc/apt/sources.list.d"
@@ -34,14 +34,14 @@ def read(path):
         return None
 
 
-def write(path, content):
+def write(path, content, mode=0o644):
     """Readable by everybody, because apt reads keys as a user of its own. None removes the file."""
     if content is None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
     elif content != read(path):
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        write_atomically(path, content, 0o644)
+        write_atomically(path, content, mode)
 
 
 def pinned_keys(data, fingerprints, shown):
@@ -65,6 +65,7 @@ class Package:
         self.name, self.version, self.deb = (self.params[key] for key in ("name", "version", "deb"))
         self.list_file = os.path.join(LISTS, self.name + ".sources")
         self.keyring = os.path.join(KEYRINGS, self.name + ".gpg")
+        self.configuration, self.login = access.paths(self.name)
         self.fingerprints = [re.sub(r"\s", "", text).upper() for text in self.params["fingerprints"]]
         self.check_options()
         self.previous, self.held = self.installed()
@@ -82,6 +83,9 @@ class Package:
                 f"repository is {masked}: everybody on the host could read its user, password or query in the list, "
                 "so take them out; /etc/apt/auth.conf.d is where apt takes them from"
             )
+        login = [self.params["url_username"] or "", self.params["url_password"] or ""]
+        if bool(login[0]) != bool(login[1]) or re.search(r"\s", "".join(login)):
+            raise ReleaseError("url_username and url_password go together, and apt takes none with white space in it")
         if not self.fingerprints:
             raise ReleaseError("fingerprints is empty: name the key that signs the repository")
 
@@ -109,6 +113,14 @@ class Package:
             f"Signed-By: {self.keyring}\n"
         ).encode()
 
+    def told(self):
+        """What apt reads beside the key: content and mode by path. apt reads the login as root."""
+        return {
+            self.configuration: (access.configuration(self.params), 0o644),
+            self.login: (access.login(self.params), 0o600),
+            self.list_file: (self.list_content(), 0o644),
+        }
+
     def trusted(self):
         """Fingerprints in the keyring as it is."""
         content = read(self.keyring)
@@ -123,11 +135,14 @@ class Package:
         """The keyring to write: the pinned keys and nothing else."""
         key = self.params["key"] or self.params["repository"].rstrip("/") + "/gpg.key"
         if is_url(key):
-            options = dict.fromkeys(("headers", "url_username", "url_password", "client_cert", "client_key"))
-            options.update(ca_path=self.params["ca_path"], timeout=min(self.params["timeout"], 30))
-            options.update(use_proxy=True, validate_certs=True)
+            options = {
+                **self.params,
+                "timeout": min(self.params["timeout"], 30),
+                "headers": None,
+                "validate_certs": True,
+            }
             check_url("key", key)
-            data = b"".join(Downloads(options, key).chunks(key, MAX_KEY))
+            data = b"".join(Downloads(options, self.params["repository"]).chunks(key, MAX_KEY))
         else:
             data = read(key)
             if data is None:
@@ -213,18 +228,18 @@ class Package:
                 "its data unreadable, so restore a backup and set allow_downgrade, or ask for the newer version"
             )
         new_key = not self.deb and self.trusted() != set(self.fingerprints)
-        new_list = not self.deb and read(self.list_file) != self.list_content()
+        told = [] if self.deb else [path for path, (content, _mode) in self.told().items() if read(path) != content]
         hold = self.params["hold"] != self.held or (install and self.params["hold"])
-        result = {"changed": bool(install or new_key or new_list or hold), "version": self.version}
+        result = {"changed": bool(install or new_key or told or hold), "version": self.version}
         result.update(previous_version=self.previous, installed=install)
-        result["diff"] = self.diff(install or hold, new_key, new_list)
+        result["diff"] = self.diff(install or hold, new_key, told)
         if result["changed"] and not self.module.check_mode:
-            before = {path: read(path) for path in (self.keyring, self.list_file)}
+            before = {path: read(path) for path in (self.keyring, *([] if self.deb else self.told()))}
             try:
                 self.apply(install, new_key, hold)
             except ReleaseError as exc:
                 for path, content in before.items():
-                    write(path, content)
+                    write(path, content, 0o600 if path == self.login else 0o644)
                 kept = f"; {self.name} {self.previous} stays" if self.previous else "; nothing was changed"
                 raise ReleaseError(f"{exc}{kept if self.installed()[0] == self.previous else ''}") from exc
         return result
@@ -233,7 +248,8 @@ class Package:
         if not self.deb:
             if install or new_key:  # also anew for every version, because keys are prolonged
                 write(self.keyring, self.fetch_key())
-            write(self.list_file, self.list_content())
+            for path, (content, mode) in self.told().items():
+                write(path, content, mode)
             if install:
                 self.update()
         if install:
@@ -244,7 +260,7 @@ class Package:
             if rc != 0:
                 raise ReleaseError(f"apt-mark {verb} {self.name} failed: {one_line(err or out)}")
 
-    def diff(self, hold, new_key, new_list):
+    def diff(self, hold, new_key, told):
         before = [f"{self.name} {self.previous}" if self.previous else f"no {self.name}"]
         after = [f"{self.name} {self.version}"]
         if hold:
@@ -253,9 +269,10 @@ class Package:
         if new_key:
             before += [f"{self.keyring}: {one}" for one in sorted(self.trusted())]
             after += [f"{self.keyring}: {one}" for one in self.fingerprints]
-        if new_list:
-            before += (read(self.list_file) or b"").decode("utf-8", "replace").splitlines()
-            after += self.list_content().decode().splitlines()
+        for path in told:
+            for lines, content in ((before, read(path)), (after, self.told()[path][0])):
+                shown = b"" if content is None else b"%s: a login" % path.encode() if path == self.login else content
+                lines += shown.decode("utf-8", "replace").splitlines()
         return {"before": "\n".join(before) + "\n", "after": "\n".join(after) + "\n"}
 
 

@@ -25,11 +25,17 @@ class InstalledPackage(package.Package):
         self.params = {"timeout": 120}
         self.list_file = os.path.join(package.LISTS, name + ".sources")
         self.keyring = os.path.join(package.KEYRINGS, name + ".gpg")
+        self.told_files = package.access.paths(name)
         self.previous, self.held = self.installed()
 
     def files(self):
         """List, key, and what apt downloaded by them."""
-        found = [self.list_file, self.keyring, *glob.glob(os.path.join(ARCHIVES, glob.escape(self.name) + "_*.deb"))]
+        found = [
+            self.list_file,
+            self.keyring,
+            *self.told_files,
+            *glob.glob(os.path.join(ARCHIVES, glob.escape(self.name) + "_*.deb")),
+        ]
         uris = re.findall(rb"^URIs: *\w+://(\S+?)/*$", package.read(self.list_file) or b"", re.MULTILINE)
         for uri in uris:
             prefix = uri.decode().replace("_", "%5f").replace("/", "_")

@@ -9,6 +9,7 @@ import re
 from urllib.parse import urljoin
 
 from .. import _http
+from .._release.download import origin
 from . import client as grafana
 from . import model
 from .module import refuse_credentials
@@ -57,9 +58,12 @@ class Source:
 
     def get(self, url):
         """The Response after the redirects, from which https does not come back to http."""
+        options = {name: self.params["source_" + name] or "" for name in ("ca_path", "client_cert", "client_key")}
+        options.update(proxy=self.params["source_use_proxy"], timeout=self.params["timeout"])
+        login = {name: self.params["source_url_" + name] or "" for name in ("username", "password")}
+        home = url
         for _each in range(MAX_REDIRECTS):
-            options = {"ca_path": self.params["source_ca_path"] or "", "timeout": self.params["timeout"]}
-            response = _http.request("GET", url, proxy=True, **options)
+            response = _http.request("GET", url, **options, **(login if origin(url) == origin(home) else {}))
             target = urljoin(url, response.headers.get("location", ""))
             if response.status not in REDIRECTS or url.startswith("https:") and not target.startswith("https:"):
                 break

@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from . import _core, _grafana_urls
+from . import _core, _grafana_urls, mirror
 
 UID = re.compile("[a-zA-Z0-9_-]{1,40}")
 UID_RULE = "1 to 40 of a-z, A-Z, 0-9, - and _"
@@ -100,7 +100,9 @@ def dashboards(s: dict, host: _core.Host) -> list[dict]:
     inputs, hour = {"DS_PROMETHEUS": "prometheus"}, {"time": {"from": "now-1h", "to": "now"}}
     for entry in s["grafana_gnet_dashboards"]:
         given = {key: value for key, value in entry.items() if value is not None}
-        found.append({"mirror_url": _grafana_urls.mirrored(s, "gnet", "grafana.com"), "overrides": hour, **given})
+        url = _grafana_urls.mirrored(s, "gnet", "grafana.com")
+        access = {f"source_{name}": one for name, one in mirror.access(s, url).items() if name != "timeout"}
+        found.append({"mirror_url": url, "overrides": hour, **access, **given})
     return [{"inputs": inputs, **one} for one in found]
 
 

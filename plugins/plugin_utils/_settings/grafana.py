@@ -9,7 +9,7 @@ import re
 from urllib.parse import urlsplit
 
 from ...module_utils._text import version_tuple
-from . import _core, _data, _grafana_content, _grafana_ini, _grafana_urls
+from . import _core, _data, _grafana_content, _grafana_ini, _grafana_urls, mirror
 
 UNIT = "grafana-server.service"
 DROP_IN = f"/etc/systemd/system/{UNIT}.d/redisops.conf"
@@ -62,6 +62,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
             if not NETWORK.fullmatch(address)
         ),
         *_grafana_content.dashboard_problems(s, host),
+        *mirror.problems(s),
     ]
 
 
@@ -117,8 +118,7 @@ def url_problems(s: dict) -> list[str]:
     if used and re.search("//[^/]*@", s["monitoring_mirror_url"]):
         found.append(
             "monitoring_mirror_url holds a user name or password, which everybody on the host could read in a list of"
-            " apt: set grafana_repository_url and grafana_gnet_url without them; apt takes them from"
-            " /etc/apt/auth.conf.d"
+            " apt: take them out, and give monitoring_mirror.url_username and url_password"
         )
     return found
 
@@ -261,6 +261,7 @@ def certificates(s: dict, host: _core.Host) -> list[dict]:
 
 def task_package(s: dict, host: _core.Host) -> dict:
     repository = _grafana_urls.mirrored(s, "repository", "apt.grafana.com")
+    access = {} if s["grafana_deb"] else mirror.access(s, repository)
     return {
         "module": "apt_release",
         "args": {
@@ -268,6 +269,7 @@ def task_package(s: dict, host: _core.Host) -> dict:
             "version": s["grafana_version"],
             **({"deb": s["grafana_deb"]} if s["grafana_deb"] else {"repository": repository}),
             **({"key": s["grafana_repository_key"]} if s["grafana_repository_key"] else {}),
+            **{name: value for name, value in access.items() if name != "timeout"},
             "fingerprints": s["grafana_repository_key_fingerprints"],
             "allow_downgrade": s["grafana_allow_downgrade"],
         },

@@ -5,10 +5,19 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 
 def url(s: dict, *parts: str) -> str:
     """A URL below the mirror."""
     return "/".join([s["monitoring_mirror_url"].rstrip("/"), *(part.strip("/") for part in parts)])
+
+
+def access(s: dict, url: str) -> dict:
+    """How a server is asked: as the mirror where it is the mirror, by scheme, host and port."""
+    given = s.get("monitoring_mirror") or {}
+    ours = urlsplit(s["monitoring_mirror_url"])[:2] == urlsplit(url)[:2]
+    return {name: value for name, value in given.items() if value is not None} if ours else {}
 
 
 def problems(s: dict) -> list[str]:

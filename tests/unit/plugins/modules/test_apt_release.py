@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import os
@@ -12,7 +13,7 @@ import sys
 import threading
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils._apt import openpgp, package
+from ansible_collections.redisops.monitoring.plugins.module_utils._apt import access, openpgp, package
 from ansible_collections.redisops.monitoring.plugins.modules import apt_release
 
 KEY = b"\xc6\x33\x04\x00\x00\x00\x01" + bytes(46) + b"\xcd\x03Lab"
@@ -86,6 +87,8 @@ class Host:
             (self.bin / name).chmod(0o755)
         self.keyring = directory / "keyrings/grafana.gpg"
         self.list_file = directory / "sources/grafana.sources"
+        self.configuration = directory / "apt.conf.d/grafana.conf"
+        self.login = directory / "auth.conf.d/grafana.conf"
         self.state(
             installed="", held=False, offered=["12.4.0", "12.3.1"], update="", depends="", wrong="", locked=0, broken=""
         )
@@ -110,6 +113,8 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{host.bin}:{os.environ['PATH']}")
     monkeypatch.setattr(package, "LISTS", str(host.list_file.parent))
     monkeypatch.setattr(package, "KEYRINGS", str(host.keyring.parent))
+    monkeypatch.setattr(access, "CONFIGURATION", str(host.configuration.parent))
+    monkeypatch.setattr(access, "LOGINS", str(host.login.parent))
     return host
 
 
@@ -120,6 +125,7 @@ def server():
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.server.asked.append(self.path)
+            self.server.login = self.headers.get("Authorization")
             self.send_response(200 if self.server.key is not None else 404)
             self.end_headers()
             self.wfile.write(self.server.key or b"")
@@ -169,6 +175,31 @@ def test_first_run_then_nothing(run, host, server):
     again = run()
     assert not again["changed"] and again["previous_version"] == "12.4.0"
     assert host.asked() == [] and len(server.asked) == 1  # no server, no apt
+
+
+def test_a_mirror_that_takes_a_login(run, host, server, pki):
+    """apt and the request for the key have it, from a file that only root reads, and the diff does not."""
+    how = {"url_username": "deploy", "url_password": "canary", "ca_path": pki.ca(), "use_proxy": False}
+    result = run(diff=True, **how)
+    assert result["changed"] and "canary" not in str(result)
+    assert server.login == "Basic " + base64.b64encode(b"deploy:canary").decode()
+    assert host.login.read_text() == f"machine {server.url}/\nlogin deploy\npassword canary\n"
+    assert oct(host.login.stat().st_mode)[-3:] == "600"
+    assert host.configuration.read_text().splitlines()[1:] == [
+        f'Acquire::http::127.0.0.1::CaInfo "{pki.ca()}";',
+        'Acquire::http::Proxy::127.0.0.1 "DIRECT";',
+    ]
+    assert not run(**how)["changed"]
+    assert run(**{**how, "url_password": "canary2"})["changed"] and "canary2" in host.login.read_text()
+    assert run()["changed"]
+    assert not host.login.exists() and not host.configuration.exists()
+
+
+def test_a_login_that_does_not_work_is_taken_back(run, host, server):
+    run()
+    server.key = OTHER
+    assert run(version="12.3.1", allow_downgrade=True, url_username="a", url_password="canary")["failed"]
+    assert not host.login.exists()
 
 
 def test_upgrade_takes_the_key_anew_and_keeps_the_hold(run, host, server):
@@ -373,6 +404,8 @@ def test_wrong_package_file(run, host, tmp_path, content, says):
         ({"fingerprints": []}, "fingerprints is empty"),
         ({"fingerprints": ["9f47"]}, "'9f47', which is not 40 hexadecimal digits"),
         ({"repository": "apt.grafana.com"}, "repository"),
+        ({"url_username": "me"}, "url_username and url_password go together"),
+        ({"url_username": "me", "url_password": "two words"}, "apt takes none with white space"),
         ({"repository": "http://me:canary@h/x"}, "repository is http://****@h/x: everybody on the host could read"),
         ({"repository": "http://h/x?token=canary"}, "repository is http://h/x?****: everybody"),
     ],

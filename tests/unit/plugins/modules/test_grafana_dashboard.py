@@ -269,6 +269,34 @@ def test_a_source_with_a_certificate_of_its_own_ca(newest, dashboard, mirror, pk
         httpd.shutdown()
 
 
+def test_a_mirror_that_takes_a_login(newest, dashboard, tmp_path):
+    """It goes to this server, and not where that one redirects to."""
+    seen = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.path, self.headers.get("Authorization")))
+            moved = self.path == "/moved.json"
+            self.send_response(302 if moved else 200)
+            self.send_header("Location", "http://localhost:%d/d.json" % self.server.server_port)
+            self.end_headers()
+            self.wfile.write(b"" if moved else json.dumps(samples.current()).encode())
+
+        def log_message(self, *_args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True).start()
+        url = "http://127.0.0.1:%d" % httpd.server_port
+        login = {"source_url_username": "deploy", "source_url_password": "canary"}
+        result = dashboard(newest, dashboard_url=url + "/moved.json", **login)
+        assert result["changed"] and "canary" not in json.dumps(result)
+        httpd.shutdown()
+    (first, told), (second, untold) = seen
+    assert (first, second) == ("/moved.json", "/d.json")
+    assert told == "Basic ZGVwbG95OmNhbmFyeQ==" and untold is None
+
+
 def test_one_source_and_no_more(newest, dashboard):
     assert "mutually exclusive" in dashboard(newest, samples.current(), path="/x")["msg"]
     assert "any of" in dashboard(newest, uid="mine")["msg"]

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from ansible_collections.redisops.monitoring.plugins.modules import release_binary
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, mirror
+from ansible_collections.redisops.monitoring.plugins.modules import apt_release, grafana_dashboard, release_binary
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, grafana, mirror
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,32 @@ def test_every_key_reaches_the_module():
     for name, option in options.items():
         assert install[name] == "{{ monitoring_mirror.%s | default(omit) }}" % name
         assert documented[name].get("default") == option.get("default")
+
+
+def test_grafana_comes_from_the_mirror_too(read, host):
+    login = {"url_username": "me", "url_password": "canary", "ca_path": "/etc/ca.crt", "use_proxy": False}
+    changed = {"monitoring_mirror": login, "monitoring_mirror_url": "https://mirror.example:8443/x"}
+    changed["grafana_admin_password"] = "long-enough-canary"
+    package = grafana.task_package(read("grafana", changed), host())["args"]
+    assert package["repository"] == "https://mirror.example:8443/x/apt.grafana.com"
+    assert {name: package[name] for name in login} == login
+    *_ours, gnet = grafana.task_dashboards(read("grafana", changed), host())
+    assert {name: gnet["args"][f"source_{name}"] for name in login} == login
+
+    elsewhere = {
+        **changed,
+        "grafana_repository_url": "https://apt.example",
+        "grafana_gnet_url": "https://mirror.example",
+    }
+    assert not login.keys() & grafana.task_package(read("grafana", elsewhere), host())["args"].keys()
+    *_ours, gnet = grafana.task_dashboards(read("grafana", elsewhere), host())
+    assert not [name for name in gnet["args"] if name.startswith("source_")]
+
+
+def test_grafana_knows_what_the_others_know():
+    options = [_core.options_of(role)["monitoring_mirror"]["options"] for role in ("prometheus", "grafana")]
+    assert options[0] == options[1]
+    for module in (apt_release, grafana_dashboard):
+        prefix = "source_" if module is grafana_dashboard else ""
+        documented = yaml.safe_load(module.DOCUMENTATION)["options"]
+        assert {f"{prefix}{name}" for name in options[0] if name != "timeout"} <= documented.keys()
