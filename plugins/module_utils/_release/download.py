@@ -85,6 +85,7 @@ class Downloads:
     def rest(self, url, begin, limit):
         """(where the server begins, which is begin or 0; the size of the whole or None; the body from there on)."""
         wanted = {"Range": f"bytes={begin}-"} if begin else {}
+        # pylint: disable-next=contextmanager-generator-missing-cleanup
         with self._open(url, wanted, (200, 206, 416) if begin else (200,)) as answer:
             start = begin if answer.status in (206, 416) else 0
             span = re.match(r"bytes (\d+)-", answer.getheader("Content-Range") or "")
