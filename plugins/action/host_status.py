@@ -19,7 +19,7 @@ class ActionModule(ActionBase):
         args = dict(self._task.args)
         if args.get("parts") is not None:
             roles = _ansible.roles_of_run(args["parts"], task_vars).get(task_vars["inventory_hostname"])
-            if not roles:
+            if not _ansible.changing(roles or []):
                 return dict(result, changed=False, skipped=True, skip_reason="No role runs here")
             args = {**self.needs(roles, task_vars), **args}
         result.update(self._execute_module("redisops.monitoring.host_status", module_args=args, task_vars=task_vars))

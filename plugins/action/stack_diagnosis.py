@@ -76,7 +76,6 @@ class ActionModule(ActionBase):
                 with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w", encoding="utf-8") as handle:
                     handle.write(texts[kind])
         except OSError as err:
-            raise AnsibleActionFail(
-                "%s: the report cannot be written (%s); set doctor_report_dir" % (directory, err.strerror)
-            ) from err
+            display.warning("%s: the report cannot be written (%s); set doctor_report_dir" % (directory, err.strerror))
+            return {}
         return files

@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         dummy, options = self.validate_argument_spec(
             {
                 "role": {"type": "str"},
-                "parts": {**texts, "choices": list(_core.PARTS)},
+                "parts": {**texts, "choices": [*_core.PARTS, *_core.OTHER_PARTS]},
                 "hosts": {**texts, "default": ["redis", "monitoring"]},
                 "examine": {"type": "bool", "default": False},
                 "status": {"type": "str"},
@@ -75,7 +75,8 @@ class ActionModule(ActionBase):
         if "security_groups" in roles.get("localhost", []):
             aws, result["rules_are_right"] = self.ask_aws(task_vars)
         lines += self.problems_of_controller(roles) + self.problems_of(roles, task_vars) + aws
-        hosts, silent = [host for host in roles if host in task_vars["groups"]["all"] and options["examine"]], []
+        changed = [host for host, of_host in roles.items() if _ansible.changing(of_host)]
+        hosts, silent = [host for host in changed if host in task_vars["groups"]["all"] and options["examine"]], []
         if lines:
             hosts, silent = _ansible.answering(hosts, task_vars, self._templar)
         if lines and not hosts:

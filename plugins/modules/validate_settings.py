@@ -31,7 +31,7 @@ options:
       - A problem that several hosts have is one line.
     type: list
     elements: str
-    choices: [certificates, exporters, security_groups, monitoring, provision, yace]
+    choices: [certificates, exporters, security_groups, monitoring, provision, yace, doctor, incident, verify, remove]
   hosts:
     description:
       - With O(parts), patterns for hosts as a play takes them. One that matches no host of the inventory is a problem.

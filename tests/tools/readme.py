@@ -140,7 +140,8 @@ def plays():
 
 
 def roles_of(play):
-    return [role if isinstance(role, str) else role.get("role") for role in play.get("roles") or []]
+    imported = [task.get("ansible.builtin.import_role", {}) for task in play.get("tasks") or []]
+    return [one["name"] for one in imported if one and "tasks_from" not in one]
 
 
 def readme(role):

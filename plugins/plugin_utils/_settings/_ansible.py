@@ -18,7 +18,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.release import __version__ as ansible_version
 
 from ...module_utils._text import one_line
-from . import _core, _stack
+from . import _core, _options, _stack
 
 
 def plain(value):
@@ -126,6 +126,10 @@ def context(roles, task_vars, templar, name=None):
     raw = task_vars
     if name is not None:
         raw = {**task_vars["hostvars"].raw_get(name), "hostvars": task_vars["hostvars"]}
+    options = [one for role in roles for one in _core.options_of(role).items()]
+    blank = {option for option, about in options if option in raw and _options.is_blank(raw[option], about)}
+    if blank:
+        raw = {option: value for option, value in raw.items() if option not in blank}
     if raw.get("monitoring_secret"):
         roles = [*roles, *_stack.SERVICES]
     defaults = {}
@@ -168,6 +172,11 @@ def roles_of_run(parts, task_vars):
     found = _core.selected(parts, task_vars["groups"], *tags)
     limit = task_vars["ansible_play_hosts_all"] if task_vars.get("ansible_limit") else found
     return {host: roles for host, roles in found.items() if host in limit}
+
+
+def changing(roles):
+    """Of these roles, those that change hosts and so need something there; doctor has to say itself what is missing."""
+    return [role for role in roles if role not in _core.OTHER_PARTS]
 
 
 def answering(names, task_vars, templar):

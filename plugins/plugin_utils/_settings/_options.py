@@ -20,6 +20,17 @@ def default_of(option: dict[str, Any]) -> Any:
     return default
 
 
+def is_blank(value: Any, option: Mapping[str, Any]) -> bool:
+    """Whether it is what a survey sends for no answer, and so means the default.
+
+    An empty text is one where the description says what it means ("Empty for ...").
+    """
+    if not isinstance(value, str) or value.strip():
+        return False
+    is_text = option.get("type", "str") in ("str", "path") and "choices" not in option
+    return not is_text or bool(option.get("required")) or not re.search(r"\bEmpty\b", str(option["description"]))
+
+
 def typed(
     value: Any, option: dict[str, Any], name: str, wrong: list[str], nested: bool = True, hide: bool = False
 ) -> Any:

@@ -18,17 +18,17 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings impo
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = {
-    role["role"].rpartition(".")[2]: role
+    task["ansible.builtin.import_role"]["name"].rpartition(".")[2]: task
     for name in ("exporters", "monitoring")
     for play in yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text())
-    for role in play.get("roles", [])
+    for task in play.get("tasks", [])
 }
 
 
 def test_every_service_can_be_switched_off():
     assert sorted(ROLES) == sorted(_stack.SERVICES)
     for name, role in ROLES.items():
-        assert role["when"] == f"'{name}' in (monitoring_services | default(['{name}']))"
+        assert role["when"] == f"'{name}' in (monitoring_services | default(['{name}'], true))"
 
 
 @pytest.mark.parametrize(

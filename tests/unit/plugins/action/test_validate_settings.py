@@ -19,7 +19,7 @@ GROUPS = {
     "redis": {"hosts": {"redis-1": {}, "redis-2": {}}, "vars": {"ansible_host": "192.0.2.1"}},
     "monitoring": {
         "hosts": {"mon-1": {}, "mon-2": {}},
-        "vars": {"ansible_host": "192.0.2.2", "prometheus_min_targets": 0, "prometheus_redis_group": ""},
+        "vars": {"ansible_host": "192.0.2.2", "prometheus_min_targets": 0, "prometheus_redis_group": "none"},
     },
 }
 
