@@ -9,6 +9,7 @@ import base64
 import functools
 import json
 import os
+import re
 import shlex
 import ssl
 import subprocess
@@ -43,6 +44,17 @@ LOGINS = (
     ("admin", "grafana_admin_password"),
     ("prometheus", "grafana_metrics_password"),
 )
+
+
+def check_unit(host, unit):
+    """It runs, is started at boot, and systemd rates its sandbox 1.5 at most."""
+    assert host.service(unit).is_running and host.service(unit).is_enabled
+    check_sandbox(host, unit)
+
+
+def check_sandbox(host, unit):
+    said = host.check_output("systemd-analyze security --no-pager %s", unit)
+    assert float(re.search(r"Overall exposure level for \S+: ([\d.]+)", said)[1]) <= 1.5, said
 
 
 class Lab:

@@ -199,11 +199,11 @@ def check_covers(certificate, name, path, what):
 
 def check_files(entry):
     """The files that a setting names: what (the setting), and ca, cert with key, or name, which cert has to bear."""
-    if entry["ca"]:
+    if entry.get("ca"):
         check_ca(entry["ca"], entry["what"])
-    if entry["cert"]:
+    if entry.get("cert"):
         certificate = check_pair(entry["cert"], entry["key"], entry["what"])
-        if entry["name"]:
+        if entry.get("name"):
             check_covers(certificate, entry["name"], entry["cert"], entry["what"])
 
 

@@ -28,28 +28,10 @@ options:
     elements: str
     choices: [certificates, exporters, security_groups, monitoring, provision, yace]
   certificates:
-    description: Certificates that the services use, as M(redisops.monitoring.checked_config) takes them.
+    description: Certificates that the services use, with the keys that M(redisops.monitoring.checked_config) takes.
     type: list
     elements: dict
     default: []
-    suboptions:
-      ca:
-        description: File on the host with CA certificates.
-        type: path
-      cert:
-        description: Certificate file on the host. It has to be valid now.
-        type: path
-      key:
-        description: File on the host with the key of O(certificates[].cert).
-        type: path
-      name:
-        description: Address or host name that the certificate has to carry as a SAN. Empty for any.
-        type: str
-        default: ""
-      what:
-        description: What the problem calls it.
-        type: str
-        default: TLS
   programs:
     description: Programs that have to be in the path, each with the problem where it is not.
     type: dict
@@ -122,20 +104,7 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             parts=dict(type="list", elements="str", choices=PARTS),
-            certificates=dict(
-                type="list",
-                elements="dict",
-                default=[],
-                options=dict(
-                    ca=dict(type="path"),
-                    cert=dict(type="path"),
-                    key=dict(type="path", no_log=False),
-                    name=dict(type="str", default=""),
-                    what=dict(type="str", default="TLS"),
-                ),
-                required_together=[("cert", "key")],
-                required_one_of=[("ca", "cert")],
-            ),
+            certificates=dict(type="list", elements="dict", default=[]),
             programs=dict(type="dict", default={}),
             libraries=dict(type="dict", default={}),
             space=dict(

@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from lab_client import ROOT, Lab, wait
+from lab_client import ROOT, Lab, check_unit, wait
 
 LAB = Lab("alertmanager")
 FIRST, SECOND = LAB.named("monitoring")
@@ -81,12 +81,7 @@ def silence(*settings):
 
 
 def test_unit(host):
-    unit = host.service("alertmanager.service")
-    assert unit.is_running and unit.is_enabled
-    score = re.search(
-        r"level for alertmanager.service: ([\d.]+)", host.check_output("systemd-analyze security alertmanager")
-    )
-    assert float(score[1]) <= 1.5
+    check_unit(host, "alertmanager.service")
     assert host.check_output("stat -c %a /var/lib/private/alertmanager") == "700"
 
 

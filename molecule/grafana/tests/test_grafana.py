@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from lab_client import ROOT, Lab
+from lab_client import ROOT, Lab, check_unit
 
 LAB = Lab("grafana")
 ABOUT = LAB.about
@@ -87,10 +87,7 @@ def test_package(host):
 
 
 def test_unit(host):
-    unit = host.service("grafana-server.service")
-    assert unit.is_running and unit.is_enabled
-    score = re.search(r": ([\d.]+)", host.check_output("systemd-analyze security grafana-server | tail -1"))
-    assert float(score[1]) <= 1.5
+    check_unit(host, "grafana-server.service")
     assert host.check_output("ps -o user= -p $(systemctl show -P MainPID grafana-server)") == "grafana"
 
 

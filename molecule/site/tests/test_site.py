@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from lab_client import Lab
+from lab_client import Lab, check_unit
 
 LAB = Lab("site")
 REDIS, MONITORING = LAB.named("redis"), LAB.named("monitoring")
@@ -132,13 +132,7 @@ def test_exporter_gives_nothing_away(name):
     ],
 )
 def test_unit_is_hardened(name, unit):
-    host = LAB.host(name)
-    assert host.service(unit).is_running
-    assert host.service(unit).is_enabled
-    said = host.check_output("systemd-analyze security --no-pager %s", unit)
-    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
-    assert exposure, said
-    assert float(exposure[1]) <= 1.5
+    check_unit(LAB.host(name), unit)
 
 
 # Runs on the host as root. The needles come on standard input, with the program, so that no argv holds them.

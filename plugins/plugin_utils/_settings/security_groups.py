@@ -106,14 +106,17 @@ def rehearsal(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> tu
     planned = plan(s, host, found)
     if planned["problems"]:
         return planned["problems"], False
-    answers = []
-    for task, rules in (("exporters", planned["exporter_rules"]), ("admins", planned["admin_rules"])):
+    answers = {}
+    for task, setting, rules in (
+        ("exporters", "monitoring_redis_security_group", planned["exporter_rules"]),
+        ("admins", "monitoring_security_group", planned["admin_rules"]),
+    ):
         call = TASKS[task](s, host)
         if call and rules:
             args = {**call["args"], "vpc_id": planned["vpc_id"], "rules": rules}
-            answers.append(run(f"redisops.monitoring.{call['module']}", args))
-    lines = [answer["msg"] for answer in answers if answer.get("failed")]
-    return lines, any(answer.get("changed") for answer in answers)
+            answers[setting] = run(f"redisops.monitoring.{call['module']}", args)
+    lines = [f"{setting}: {answer['msg']}" for setting, answer in answers.items() if answer.get("failed")]
+    return lines, any(answer.get("changed") for answer in answers.values())
 
 
 def ask(url: str) -> dict:

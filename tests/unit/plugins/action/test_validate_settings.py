@@ -111,7 +111,9 @@ def test_aws_that_nobody_reaches_stops_before_the_first_host(preflight):
         AWS_ACCESS_KEY_ID="canary", AWS_SECRET_ACCESS_KEY="canary", AWS_MAX_ATTEMPTS="1",
     )  # fmt: skip
     (problem,) = problems
-    assert problem.startswith("AWS: redis-sg: DescribeSecurityGroups failed: EndpointConnectionError"), problem
+    assert problem.startswith(
+        "AWS: monitoring_redis_security_group: redis-sg: DescribeSecurityGroups failed: EndpointConnectionError"
+    ), problem
     assert "correct the region or endpoint_url" in problem
 
 

@@ -16,32 +16,16 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client
 from ansible_collections.redisops.monitoring.plugins.modules import grafana_access
 
 LAB = Path(__file__).resolve().parents[3] / "lab" / "grafana"
-sys.path.insert(0, str(LAB))
 
-from running import PASSWORD, Running
+
+from running import PASSWORD
+
+pytestmark = pytest.mark.usefixtures("no_pauses")
 
 NEW = "canary-new-5ecr3t"
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch):
-    monkeypatch.setattr(client, "PAUSES", (0.01, 0.01, 0.01))
-
-
-@pytest.fixture(params=("9.4", "12.4"))
-def server(request, tmp_path):
-    with Running(tmp_path / "grafana", request.param) as running:
-        yield running
-
-
-@pytest.fixture
-def newest(tmp_path):
-    with Running(tmp_path / "grafana") as running:
-        yield running
 
 
 class Place:

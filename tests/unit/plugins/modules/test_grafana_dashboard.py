@@ -8,44 +8,19 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import sys
 import threading
 from pathlib import Path
 
 import pytest
+import samples
 from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client, folders, model
 from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import dashboard as engine
 from ansible_collections.redisops.monitoring.plugins.modules import grafana_dashboard
+from running import PASSWORD
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "lab" / "grafana"))
-
-import samples
-from running import PASSWORD, Running
+pytestmark = pytest.mark.usefixtures("no_pauses")
 
 INPUTS = {"DS_PROMETHEUS": "prom"}
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch):
-    monkeypatch.setattr(client, "PAUSES", (0.01, 0.01, 0.01))
-
-
-@pytest.fixture(params=("9.4", "12.4"))
-def server(request, tmp_path):
-    with Running(tmp_path / "grafana", request.param) as running:
-        yield running
-
-
-@pytest.fixture
-def oldest(tmp_path):
-    with Running(tmp_path / "grafana", "9.4") as running:
-        yield running
-
-
-@pytest.fixture
-def newest(tmp_path):
-    with Running(tmp_path / "grafana") as running:
-        yield running
 
 
 @pytest.fixture

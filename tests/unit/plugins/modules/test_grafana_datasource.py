@@ -6,37 +6,17 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client
 from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import datasource as engine
 from ansible_collections.redisops.monitoring.plugins.modules import grafana_datasource
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "lab" / "grafana"))
-
 from running import PASSWORD, Backend, Running
 
+pytestmark = pytest.mark.usefixtures("no_pauses")
+
 ONE, TWO = "canary-one-5ecr3t", "canary-two-5ecr3t"
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch):
-    monkeypatch.setattr(client, "PAUSES", (0.01, 0.01, 0.01))
-
-
-@pytest.fixture(params=("9.4", "12.4"))
-def server(request, tmp_path):
-    with Running(tmp_path / "grafana", request.param) as running:
-        yield running
-
-
-@pytest.fixture
-def newest(tmp_path):
-    with Running(tmp_path / "grafana") as running:
-        yield running
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,29 +15,9 @@ import pytest
 from ansible_collections.redisops.monitoring.plugins.module_utils import _http
 from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import client as _grafana
 from ansible_collections.redisops.monitoring.plugins.module_utils._grafana import module
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "lab" / "grafana"))
-
 from running import PASSWORD, Backend, Running
 
-FLAVOURS = ("9.4", "12.4")
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch):
-    monkeypatch.setattr(_grafana, "PAUSES", (0.01, 0.01, 0.01))
-
-
-@pytest.fixture(params=FLAVOURS)
-def server(request, tmp_path):
-    with Running(tmp_path / "grafana", request.param) as running:
-        yield running
-
-
-@pytest.fixture
-def newest(tmp_path):
-    with Running(tmp_path / "grafana") as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 def client(url, **params):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,21 @@ def service(settings, host):
         return _core.module_of(role).service(settings(role, changed, on), on)
 
     return run
+
+
+@pytest.fixture
+def systemd_accepts():
+    """systemd_accepts(path): the unit file has nothing that systemd does not know, and is rated 1.5 at most."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("no systemd-analyze: apt-get install systemd")
+
+    def check(path):
+        command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Unknown" not in done.stderr and "ignoring" not in done.stderr, done.stderr
+
+    return check
 
 
 @pytest.fixture

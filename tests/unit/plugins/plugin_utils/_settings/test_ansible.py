@@ -65,6 +65,9 @@ def test_templates_in_the_defaults_of_a_role_are_templates():
     templar = Templar(DataLoader(), variables=raw)
     found, dummy = _ansible.context(["yace"], raw, templar)
     assert found["yace_regions"] == ["eu-west-1"]
+    assert found["yace_search_tags"] == {"Cluster": "^$"}  # which the role refuses
+    raw["monitoring_cluster"] = "redis.prod"
+    assert _ansible.context(["yace"], raw, templar)[0]["yace_search_tags"] == {"Cluster": r"^redis\.prod$"}
 
 
 class AnsibleVaultEncryptedUnicode(str):

@@ -197,7 +197,10 @@ def test_without_groups_nobody_is_asked(rehearsal):
 def test_both_groups_are_told(rehearsal):
     no = [{"failed": True, "msg": "no security group redis-sg"}, {"failed": True, "msg": "no security group prom"}]
     found, dummy, dummy = rehearsal(no, monitoring_admin_cidrs=["198.51.100.0/24"], monitoring_aws_region="eu-west-1")
-    assert found == ["no security group redis-sg", "no security group prom"]
+    assert found == [
+        "monitoring_redis_security_group: no security group redis-sg",
+        "monitoring_security_group: no security group prom",
+    ]
 
 
 def test_a_vpc_that_is_not_found_is_told_once(rehearsal):
