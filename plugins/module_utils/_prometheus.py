@@ -91,9 +91,6 @@ class Prometheus(Api):
     def query(self, expression: str, **query: t.Any) -> list[Series]:
         return series_of(self.get("query", query=expression, **query))
 
-    def query_range(self, expression: str, start: float, end: float, step: float) -> list[Series]:
-        return series_of(self.get("query_range", query=expression, start=start, end=end, step=step))
-
 
 def series_of(data: dict[str, t.Any]) -> list[Series]:
     """Series of an instant vector, a matrix or a scalar."""
