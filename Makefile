@@ -10,7 +10,7 @@ COLLECTION := build/collections/ansible_collections/redisops/monitoring
 # The longest first, so that none of them is left alone at the end
 SCENARIOS := verify site redis_exporter provision alertmanager grafana node_exporter prometheus aws
 # What takes longer than a commit can wait for
-LONG := e2e-rotation e2e-awx e2e-doctor e2e-alerts e2e-quiet
+LONG := e2e-rotation e2e-day_one e2e-awx e2e-doctor e2e-alerts e2e-quiet
 
 .PHONY: help setup demo demo-down test test-all lint sanity unit e2e rules dashboards bench docs versions clean $(SCENARIOS:%=e2e-%) $(LONG)
 
@@ -79,7 +79,7 @@ e2e: setup
 	$(MAKE) --jobs=2 --output-sync=target $(SCENARIOS:%=e2e-%)
 
 # A proxy is for what the lab downloads, see molecule/site/create.yml; its hosts are asked directly.
-$(SCENARIOS:%=e2e-%) e2e-awx e2e-rotation e2e-doctor: e2e-%: setup
+$(SCENARIOS:%=e2e-%) e2e-day_one e2e-awx e2e-rotation e2e-doctor: e2e-%: setup
 	LAB_NO_PROXY="$$NO_PROXY" NO_PROXY='*' no_proxy='*' molecule test --scenario-name $*
 
 e2e-alerts: setup
