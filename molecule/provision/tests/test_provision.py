@@ -57,6 +57,10 @@ def test_it_is_known_by_its_name_in_the_inventory_alone():
     assert series["metric"]["node"] == f"prometheus-grafana_{instance['InstanceId']}"
 
 
+def test_its_first_boot_was_waited_for_once():
+    assert LAB.shell("prometheus-grafana", "cat /tmp/cloud-init-waited") == "status --wait\n"
+
+
 def test_prometheus_on_it_scrapes_the_node():
     series = wait(lambda: asked("query?query=redis_up")["result"], WAIT_SECONDS)
     assert [(one["metric"]["instance"], one["value"][1]) for one in series] == [(f"{HOSTS['redis']}:9121", "1")]
