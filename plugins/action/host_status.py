@@ -18,7 +18,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         args = dict(self._task.args)
         if args.get("parts") is not None:
-            roles = _ansible.roles_of_run(args["parts"], task_vars).get(task_vars["inventory_hostname"])
+            roles = _ansible.roles_of_run(args["parts"], task_vars, self._templar).get(task_vars["inventory_hostname"])
             if not _ansible.changing(roles or []):
                 return dict(result, changed=False, skipped=True, skip_reason="No role runs here")
             args = {**self.needs(roles, task_vars), **args}

@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
         matching = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
         nobody = [one for one in options["hosts"] if not matching.run([one], task_vars)]
         lines = [EMPTY % searched(one) for pattern in nobody for one in pattern.split(":")]
-        roles = {} if lines else _ansible.roles_of_run(options["parts"], task_vars)
+        roles = {} if lines else _ansible.roles_of_run(options["parts"], task_vars, self._templar)
         aws, result["rules_are_right"] = [], False
         if "security_groups" in roles.get("localhost", []):
             aws, result["rules_are_right"] = self.ask_aws(task_vars)
@@ -87,7 +87,7 @@ class ActionModule(ActionBase):
     def judge_examined(self, options, task_vars, result):
         """The same once more, for the hosts of this play, with what they and AWS have told meanwhile."""
         names = set(task_vars["ansible_play_hosts_all"])
-        roles = _ansible.roles_of_run(options["parts"], task_vars)
+        roles = _ansible.roles_of_run(options["parts"], task_vars, self._templar)
         lines = self.problems_of_controller(roles) + self.problems_of(roles, task_vars) + options["problems"]
         lines += grouped(
             {name: told(task_vars["hostvars"].raw_get(name).get(options["status"])) for name in sorted(names)}
@@ -107,7 +107,7 @@ class ActionModule(ActionBase):
         for name, of_host in roles.items():
             variables, host = _ansible.context(of_host, task_vars, self._templar, name)
             found[name] = _stack.problems(variables)
-            for role in [one for one in of_host if _stack.switched_on(one, variables)]:
+            for role in of_host:
                 found[name] += _core.judge(role, variables, host)[1] + _ansible.vault_problems(role, variables)
         return grouped(found)
 
