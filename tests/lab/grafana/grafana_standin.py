@@ -1034,6 +1034,7 @@ def tls_context(data, secure):
     if data.get("tlsSkipVerify"):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if data.get("tlsAuth") and secure.get("tlsClientCert"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # a refusal comes with the handshake, not lost behind a reset
         with tempfile.TemporaryDirectory() as directory:
             name = os.path.join(directory, "pair.pem")
             with open(os.open(name, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as handle:
