@@ -146,6 +146,9 @@ def roles_of(play):
 
 def readme(role):
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+    if role.name.startswith("_"):  # Galaxy wants a README of private roles too
+        about = yaml.safe_load((role / "meta" / "main.yml").read_text())["galaxy_info"]["description"]
+        return f"# {galaxy['namespace']}.{galaxy['name']}.{role.name}\n\n{about}. It may change at any time.\n"
     needs = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["requires_ansible"]
     meta = yaml.safe_load((role / "meta" / "main.yml").read_text())
     main = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]
@@ -171,7 +174,7 @@ def main():
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a README is not current")
     check = parser.parse_args().check
     stale = []
-    for spec in sorted((ROOT / "roles").glob("*/meta/argument_specs.yml")):
+    for spec in sorted((ROOT / "roles").glob("*/meta/main.yml")):
         path, text = spec.parents[1] / "README.md", readme(spec.parents[1])
         if not path.exists() or path.read_text() != text:
             stale.append(str(path.relative_to(ROOT)))
