@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible_collections.redisops.monitoring.plugins.module_utils._evidence import config
+from ansible_collections.redisops.monitoring.plugins.module_utils._evidence.mask import Mask, secrets_in
 from ansible_collections.redisops.monitoring.plugins.module_utils._redis_exporter.settings import BadInput
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.difference import difference
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, doctor
 
 
@@ -17,9 +22,9 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        args, known = dict(self._task.args), {}
+        args, known, written = dict(self._task.args), {}, {}
         if boolean(args.get("from_settings", False), strict=False):
-            options, known = self.of_settings(task_vars)
+            options, known, written = self.of_settings(task_vars)
             args = {**options, **args}
         try:
             result.update(
@@ -27,19 +32,25 @@ class ActionModule(ActionBase):
             )
         except AnsibleConnectionFailure as err:  # what the settings say is known all the same
             result.update(unreachable=True, msg=err.message)
+        mask = Mask(secrets_in(args))
+        for path, one in result.get("evidence", {}).get("edited", {}).items():
+            if "text" in one:
+                one.update(difference(path, config.shown(path, written[path], mask), one.pop("text")))
         if known and "evidence" not in result:  # it is printed
             known["settings"] = doctor.brief(known["settings"])
         return dict(result, **known)
 
     def of_settings(self, task_vars):
-        """Options of the module, and what the diagnosis has to know of the host."""
+        """Options of the module, what the diagnosis has to know of the host, and what the roles write there."""
         roles = doctor.roles_of(task_vars["group_names"])
         settings, faults, host = _ansible.settings_of(roles, task_vars, self._templar)
         known = {"settings": doctor.instance(host), "faults": faults}
         try:
             how = doctor.connections(settings, host)
             known["settings"].update(doctor.wanted(settings, host, how))
-            return doctor.evidence(settings, host, how), known
+            written = {} if faults else doctor.written(settings, host)
+            digests = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in written.items()}
+            return {**doctor.evidence(settings, host, how), "written": digests}, known, written
         except (BadInput, ValueError) as err:  # such as an address that nobody can make sense of
             faults.append(str(err))
-            return {}, known
+            return {}, known, {}

@@ -388,7 +388,8 @@ def _plaintext_greeting(target):
 
 
 def _is_redis(greeting):
-    return greeting.startswith((b"+PONG", b"-NOAUTH", b"-NOPERM", b"-DENIED", b"-LOADING", b"-ERR", b"-MASTERDOWN"))
+    errors = (b"-NOAUTH", b"-NOPERM", b"-DENIED", b"-LOADING", b"-BUSY", b"-ERR", b"-MASTERDOWN")
+    return greeting.startswith((b"+PONG", *errors))
 
 
 def from_reply(target, message):
@@ -403,6 +404,8 @@ def from_reply(target, message):
         found = _NOPERM.search(message)
         command = found.group(1).lower() if found else "the command"
         return RedisProblem("noperm", target, "user %s may not run %s (NOPERM)" % (user, command), command=command)
+    if code == "BUSY":
+        return RedisProblem("busy", target, "it answers nobody (%s)" % message)
     if code == "LOADING":
         return RedisProblem("loading", target, "Redis is still loading its data set (LOADING)")
     if code == "DENIED" or message.startswith("DENIED"):

@@ -36,6 +36,7 @@ FIXES = {
     "auth_required": "set {login} and {password}",
     "noperm": "grant it (+{command}) to this user, or name another one in {login}",
     "loading": "wait until Redis has loaded its data set, then run again",
+    "busy": "wait for it, or end it as an administrator of Redis (SCRIPT KILL or FUNCTION KILL)",
     "protected_mode": "give the Redis users passwords, or bind Redis to the address that is used",
     "maxclients": "raise maxclients, or find what holds the connections (CLIENT LIST)",
     "not_redis": "correct {address}: what answers there is not Redis",

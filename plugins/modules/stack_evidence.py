@@ -114,6 +114,11 @@ options:
     type: list
     elements: str
     default: []
+  written:
+    description: Paths of configuration files, each with the SHA-256 of what its role writes.
+    type: dict
+    default: {}
+    version_added: 1.1.0
   timeout:
     description: Seconds after which a probe is given up.
     type: int
@@ -189,6 +194,12 @@ evidence:
       description: Its readiness, targets and configuration.
       type: dict
       returned: with O(prometheus)
+    edited:
+      description:
+        - Configuration files that are not what their roles write, by path. With O(from_settings) each has the lines
+          that differ, and of Prometheus' configuration the jobs.
+      type: dict
+      returned: with O(written)
     seconds:
       description: How long it took.
       type: float

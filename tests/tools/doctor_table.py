@@ -41,13 +41,14 @@ def steps(fix):
     """A fix in one cell."""
     words = []
     for step in fix:
-        if "run" not in step:
-            words.append(step["do"])
-        elif step["on"] == "controller":
-            words.append(f"`{step['run']}`")
-        else:
-            words.append(f"on {step['on']}: `{step['run']}`")
+        words.append(step["do"] if "do" in step else command(step))
+        if "otherwise" in step:
+            words[-1] += " " + command(step["otherwise"])
     return "; then ".join(words).replace("|", "\\|")
+
+
+def command(step):
+    return f"`{step['run']}`" if step["on"] == "controller" else f"on {step['on']}: `{step['run']}`"
 
 
 def findings_of(fixtures, fault):

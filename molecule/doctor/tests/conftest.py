@@ -51,6 +51,12 @@ class Lab(lab_client.Lab):
         assert ids, f"no rule of {group} opens port {port}"
         ec2.revoke_security_group_ingress(GroupId=found["GroupId"], SecurityGroupRuleIds=ids)
 
+    # ------------------------------------------------------------------------------------------------- Redis
+
+    def block(self, host, words):
+        """A command that does not end, sent by somebody who waits for it."""
+        self.shell(host, f"( {lab_client.REDIS_CLI}{words} ) < /dev/null > /dev/null 2>&1 &")
+
     # ----------------------------------------------------------------------------------------------- Grafana
 
     def grafana(self, method, path, body=None):
@@ -174,7 +180,11 @@ class Lab(lab_client.Lab):
             done = self.command(step["run"])
             assert done.returncode == 0, f"{step['run']}: {done.stdout[-3000:]}"
         elif "run" in step:
-            self.shell(step["on"], step["run"].replace("sudo ", ""))
+            typed = self.secrets["redis_admin_password"] if "--askpass" in step["run"] else None
+            self.shell(step["on"], step["run"].replace("sudo ", ""), data=typed)
+        elif "otherwise" in step:
+            if self.redis(step["otherwise"]["on"], "PING").startswith("BUSY"):
+                self.follow(step["otherwise"])
         elif "renew" in step:
             about = step["renew"]
             self.issue(about["host"], about["cert"], about["key"], about["sans"], about["usage"], days=90)
@@ -184,6 +194,8 @@ class Lab(lab_client.Lab):
             self.shell(host, f"cat > {there}", data=self.shell(source, f"cat {path}"))
         elif "set" in step:
             self.set_variables(step["host"], step["set"])
+        elif "keep" in step:
+            pass  # nothing that was added by hand has to stay
         elif "remove_from_group" in step:
             self.undo_variables()
         else:

@@ -12,7 +12,12 @@ MONITORING = "prometheus-grafana"
 EXPORTER = "/etc/systemd/system/redis_exporter.service"
 PROMETHEUS = "/etc/prometheus/prometheus.yml"
 RESTART = "systemctl daemon-reload; systemctl restart --no-block redis_exporter"
+ALERTMANAGER = "/etc/alertmanager/alertmanager.yml"
+BLACKBOX = "/etc/blackbox_exporter/blackbox.yml"
 GRAFANA = "/etc/grafana/grafana.ini"
+RELOAD = "systemctl reload prometheus"
+TARGETS_BY_HAND = "[127.0.0.1:7771, 127.0.0.1:7772, 127.0.0.1:7773]"
+JOB_BY_HAND = "\\  - job_name: by_hand\\n    static_configs:\\n      - targets: " + TARGETS_BY_HAND
 DASHBOARD = "redis-cluster"
 TLS = "/etc/redis_exporter/tls"
 
@@ -64,6 +69,27 @@ def certificate(cert, key, then, host=NODE, **options):
 
 def acl(words):
     return lambda lab: lab.redis(NODE, "ACL " + words)
+
+
+def endless_script(lab):
+    lab.block(NODE, "EVAL 'while true do end' 0")
+
+
+def endless_function(lab):
+    library = "#!lua name=doctor\\nredis.register_function('spin', function() while true do end end)"
+    lab.redis(NODE, 'FUNCTION LOAD REPLACE "$(printf "%s")"' % library)
+    lab.block(NODE, "FCALL spin 0")
+
+
+def endless_write(lab):
+    key = next(key for key in map("doctor:%d".__mod__, range(99)) if lab.redis(NODE, "SET %s 1" % key) == "OK")
+    lab.block(NODE, "EVAL \"redis.call('SET', KEYS[1], 2) while true do end\" 1 " + key)
+
+
+def of_root(unit, path, host=MONITORING):
+    """What a restore by root leaves behind."""
+    start = "systemctl start --no-block %s" % unit
+    return run("systemctl stop %s" % unit, "chown -R root:root %s; chmod -R go= %s" % (path, path), start, host=host)
 
 
 def squatter(lab):
@@ -190,6 +216,55 @@ def account(cause, text, admin=True):
         at("redis", host=NODE, account=dict(answer), **({"admin": dict(answer)} if admin else {})),
         at("exporter", "metrics", host=NODE, up=0.0),
     )
+
+
+def data_of_root(user, path, name, dynamic):
+    foreign = [{"path": "%s/%s" % (path, name), "mode": "0600", "owner": "root", "group": "root"}]
+    return {"path": path, "user": user, "dynamic": dynamic, "foreign": foreign, "count": 4}
+
+
+def data_edit(unit, path, name, dynamic=True):
+    """An edit: a service that does not start, since its data belongs to root."""
+    found = {unit + ".service": data_of_root(path.rpartition("/")[2], path, name, dynamic)}
+
+    def edit(stack):
+        node_unit(unit + ".service", MONITORING, state="activating", sub_state="auto-restart", result="exit-code")(
+            stack
+        )
+        stack["hosts"][MONITORING]["evidence"].setdefault("data", {}).update(found)
+
+    return edit
+
+
+def edited(path, *lines, jobs=()):
+    """An edit: a file that is not what its role writes."""
+
+    def edit(stack):
+        found = {path: {"lines": list(lines), "jobs": list(jobs)}}
+        stack["hosts"][MONITORING]["evidence"].setdefault("edited", {}).update(found)
+
+    return edit
+
+
+def job_by_hand(stack):
+    targets = stack["hosts"][MONITORING]["evidence"]["prometheus"]["targets"]
+    down = dict(targets[0], job="by_hand", node="", endpoint="", health="down", lastError="connection refused")
+    targets += [dict(down, instance="127.0.0.1:777%d" % number) for number in (1, 2, 3)]
+
+
+SHA1 = "694a5fe1ddb97a4c6a1bf299d9537c7d3d0f84e7"  # of a script
+
+
+def blocked(kind, name):
+    """An edit: Redis while a script or function runs without end."""
+
+    def edit(stack):
+        said = "BUSY Redis is busy running a script. You can only call %s KILL or SHUTDOWN NOSAVE." % kind.upper()
+        account("busy", "it answers nobody (%s)" % said)(stack)
+        for one in ("account", "admin"):
+            stack["hosts"][NODE]["evidence"]["redis"][one].update(kind=kind, name=name, runs_for=95.2)
+
+    return edit
 
 
 def later(place):
@@ -450,6 +525,33 @@ FAULTS = (
         run("chown root:root /etc/redis/tls; chmod 0700 /etc/redis/tls", RESTART_REDIS),
         wait=2,
     ),
+    Fault("A script without end blocks Redis", "redis_script", endless_script, wait=7, edit=blocked("script", SHA1)),
+    Fault(
+        "A function without end blocks Redis",
+        "redis_script",
+        endless_function,
+        wait=7,
+        after=lambda lab: lab.redis(NODE, "FUNCTION DELETE doctor"),
+        edit=blocked("function", "spin"),
+    ),
+    Fault(
+        "A script that has written blocks Redis, which does not end it",
+        "redis_script",
+        endless_write,
+        wait=7,
+        edit=blocked("script", SHA1),
+    ),
+    Fault(
+        "The data of Redis belongs to root, as after a restore",
+        "redis_data",
+        of_root("redis-server", "/var/lib/redis/*", NODE),
+        wait=2,
+        edit=edits(
+            node_unit("redis-server.service", state="activating", result="exit-code", exit_status=1),
+            account("refused", "connection refused: nothing listens there"),
+            at("redis", host=NODE, data=data_of_root("redis", "/var/lib/redis", "dump.rdb", dynamic=False)),
+        ),
+    ),
     # --- the ACL user
     Fault("The ACL user of the exporter is gone", "acl_user_missing", acl("DELUSER redis_exporter")),
     Fault("The ACL user of the exporter is switched off", "acl_user_off", acl("SETUSER redis_exporter off")),
@@ -589,6 +691,36 @@ FAULTS = (
         after=small_disk_gone,
         stand_in="a tmpfs of 24 MiB instead of an EBS volume",
     ),
+    Fault(
+        "The data of Prometheus belongs to root, as after a restore",
+        "prometheus_data",
+        of_root("prometheus", "/var/lib/private/prometheus/*"),
+        wait=2,
+        edit=data_edit("prometheus", "/var/lib/private/prometheus", "wal"),
+    ),
+    Fault(
+        "A job was added to prometheus.yml by hand, and its three targets are down",
+        "prometheus_edited",
+        run("sed -i '/^scrape_configs:/a %s' %s" % (JOB_BY_HAND, PROMETHEUS), RELOAD, host=MONITORING),
+        wait=35,
+        severity="warning",
+        edit=edits(edited(PROMETHEUS, "line 13:   - job_name: by_hand", jobs=["by_hand"]), job_by_hand),
+    ),
+    Fault(
+        "A threshold was changed in a rule file by hand",
+        "prometheus_edited",
+        run("sed -i '0,/ > /s// > 1000 + /' /etc/prometheus/rules/redis_load.yml", RELOAD, host=MONITORING),
+        wait=1,
+        severity="warning",
+        edit=edited("/etc/prometheus/rules/redis_load.yml", "line 9:         expr: 1 > 1000 + 0"),
+    ),
+    Fault(
+        "A user was added to the web configuration of Prometheus by hand",
+        "prometheus_edited",
+        run("echo '  somebody: x' >> /etc/prometheus/credentials/web.yml", host=MONITORING),
+        severity="warning",
+        edit=edited("/etc/prometheus/credentials/web.yml"),
+    ),
     # --- the rest of the stack
     Fault("Alertmanager is stopped", "alertmanager_stopped", run("systemctl stop alertmanager", host=MONITORING)),
     Fault(
@@ -601,7 +733,35 @@ FAULTS = (
         "blackbox_exporter_stopped",
         run("systemctl stop blackbox_exporter", host=MONITORING),
     ),
+    Fault(
+        "alertmanager.yml was edited by hand",
+        "alertmanager_edited",
+        edit("0,/group_wait: .*/s//group_wait: 10m/", ALERTMANAGER, "systemctl reload alertmanager", MONITORING),
+        severity="warning",
+        edit=edited(ALERTMANAGER, "not there:   group_wait: 45s", "line 20:   group_wait: 10m"),
+    ),
+    Fault(
+        "blackbox.yml was edited by hand",
+        "blackbox_exporter_edited",
+        edit("0,/timeout: .*/s//timeout: 9s/", BLACKBOX, "systemctl reload blackbox_exporter", MONITORING),
+        severity="warning",
+        edit=edited(BLACKBOX, "line 3:     timeout: 9s"),
+    ),
+    Fault(
+        "The data of Alertmanager belongs to root, as after a restore",
+        "alertmanager_data",
+        of_root("alertmanager", "/var/lib/private/alertmanager/*"),
+        wait=2,
+        edit=data_edit("alertmanager", "/var/lib/private/alertmanager", "nflog"),
+    ),
     # --- Grafana
+    Fault(
+        "The data of Grafana belongs to root, as after a restore",
+        "grafana_data",
+        of_root("grafana-server", "/var/lib/grafana"),
+        wait=4,
+        edit=data_edit("grafana-server", "/var/lib/grafana", "grafana.db", dynamic=False),
+    ),
     Fault("Grafana is stopped", "grafana_stopped", run("systemctl stop grafana-server", host=MONITORING)),
     Fault(
         "Grafana hangs (SIGSTOP)", "grafana_hung", run("systemctl kill --signal=STOP grafana-server", host=MONITORING)

@@ -18,7 +18,7 @@ RULES = Path(__file__).resolve().parents[3] / "plugins/plugin_utils/_doctor"
 DATA = re.compile(
     r"/(groups|hosts|security_groups/groups"
     r"|hosts/[^/]+/(wanted/(queries|flags)|targets/\d+/labels"
-    r"|evidence/(units|files|files/prometheus|handed|handed/[^/]+|checks|reach|routes|grafana/dashboards"
+    r"|evidence/(units|data|edited|files|files/prometheus|handed|handed/[^/]+|checks|reach|routes|grafana/dashboards"
     r"|redis/files|exporter/files"
     r"|alertmanager/silences/\d+/matchers/\d+"
     r"|prometheus/(alertmanagers_closed|targets/\d+/labels|samples/\w+/\d+/labels))))"

@@ -38,6 +38,13 @@ UNITS = redis.UNITS + (
     "grafana-server.service",
     "node_exporter.service",
 )
+# Where services keep their data, by this flag or else there, and what of it is theirs: people put other files there.
+DATA = {
+    "prometheus.service": ("storage.tsdb.path", "/var/lib/prometheus", ("*", "*/*")),
+    "alertmanager.service": ("storage.path", "/var/lib/alertmanager", ("*",)),
+    "grafana-server.service": ("", "/var/lib/grafana", ("*.db*",)),
+}
+REDIS_DATA = ("*.rdb", "*.aof", "appendonlydir", "appendonlydir/*", "nodes*.conf")
 STATE = ("redis", "prometheus", "alertmanager", "grafana")
 DISKS = ("/", "/var/log", "/var/lib") + tuple("/var/lib/" + name for name in STATE)
 
@@ -62,6 +69,7 @@ ARGUMENTS = {
     "exporters": {"type": "list", "elements": "dict", "default": [], "options": SERVICE},
     "peers": {"type": "list", "elements": "str", "default": []},
     "directories": {"type": "list", "elements": "str", "default": []},
+    "written": {"type": "dict", "default": {}},
     "timeout": {"type": "int", "default": 20},
     "from_settings": {"type": "bool", "default": False},  # the action of the same name does it
 }
@@ -101,8 +109,16 @@ def probes(params, known, mask):
     for name, unit in known.items():
         if unit.get("credentials") and name != exporter.UNIT:
             yield "handed " + name, lambda unit=unit: files.handed_over(unit["credentials"])
+    if params["written"]:
+        yield "edited", lambda: config.edited(params["written"], mask)
+    for name in set(DATA) & {one for one, unit in known.items() if unit.get("found")}:
+        yield "data " + name, lambda name=name: data(known[name], *DATA[name])
     for node in params["exporters"]:
         yield "reach " + node["name"], lambda node=node: web.reach(node)
+
+
+def data(unit, flag, default, patterns):
+    return files.data(exporter.flags_of(unit["argv"]).get(flag) or default, patterns, unit["user"])
 
 
 def probes_of_node(options, known, mask):
@@ -111,9 +127,11 @@ def probes_of_node(options, known, mask):
     used = exporter.Exporter(options, known.get(exporter.UNIT))
     mask.add(used.password)
     yield "redis settings", lambda: settings
+    if settings.get("dir") and server:
+        yield "redis data", lambda: files.data(settings["dir"], REDIS_DATA, server["user"])
     yield "redis files", lambda: redis.files(settings, server.get("user", ""))
-    yield "redis account", lambda: redis.with_context(used.account(), settings, mask)
-    yield "redis admin", lambda: redis.with_context(used.admin(), settings, mask)
+    yield "redis account", lambda: redis.with_context(used.account(settings), settings, mask)
+    yield "redis admin", lambda: redis.with_context(used.admin(settings), settings, mask)
     yield "redis shown", used.shown
     yield "exporter uses", used.describe
     yield "exporter files", used.files

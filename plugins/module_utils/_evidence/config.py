@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import re
 
@@ -34,17 +35,41 @@ CHECKS = {
 }
 
 
+MOST = 65536  # characters of a file that are read
+
+
 def files(name, mask):
     found = {}
     for path in FILES.get(name, ()):
         try:
             with open(path, encoding="utf-8", errors="replace") as handle:
-                text = mask.text(handle.read(65536))
-            if name == "alertmanager":
-                text = re.sub(r"(https?://[^/\s\"']+/)[^\s\"']+", r"\1...", text)  # a path can be a key to a channel
+                text = shown(path, handle.read(MOST), mask)
             found[path] = {"text": text, "changed_at": os.stat(path).st_mtime}
         except OSError as err:
             found[path] = {"problem": err.strerror}
+    return found
+
+
+def shown(path, text, mask):
+    """The text of a file without secrets."""
+    text = mask.text(text)
+    if "alertmanager" in path:
+        text = re.sub(r"(https?://[^/\s\"']+/)[^\s\"']+", r"\1...", text)  # a path can be a key to a channel
+    return text
+
+
+def edited(written, mask):
+    """Of files by the SHA-256 of what the roles write: those that are something else, with their text."""
+    found = {}
+    for path, digest in written.items():
+        try:
+            with open(path, "rb") as handle:
+                content = handle.read()
+        except OSError as err:
+            found[path] = {"problem": err.strerror}
+            continue
+        if hashlib.sha256(content).hexdigest() != digest:
+            found[path] = {"text": shown(path, content[:MOST].decode("utf-8", "replace"), mask)}
     return found
 
 

@@ -160,7 +160,7 @@ class Exporter:
 
     # ------------------------------------------------------------------------------------------------- asking
 
-    def account(self):
+    def account(self, settings):
         """What Redis says to the exporter's account with the exporter's files."""
 
         def ask():
@@ -168,7 +168,10 @@ class Exporter:
             if target.tls:
                 advice.check_files(target)
             with _redis.Client(target) as client:
-                return {"ok": True, "denied": self.denied(client), "info": redis.info(client)}
+                try:
+                    return {"ok": True, "denied": self.denied(client), "info": redis.info(client)}
+                except _redis.RedisProblem as err:
+                    return redis.busy(client, err, settings)
 
         return answer(ask)
 
@@ -185,12 +188,13 @@ class Exporter:
                     found.append({"command": named.group(1) if named else "|".join(words[:2]).lower(), "lost": lost})
         return found
 
-    def admin(self):
+    def admin(self, settings):
         """The same through the account that manages ACL users."""
-        settings = self.settings
-        if not settings["acl_admin_password"]:
+        own = self.settings
+        if not own["acl_admin_password"]:
             return None
-        return answer(lambda: redis.admin(self.admin_target(), settings["redis_user"], settings["redis_password"]))
+        login = (own["redis_user"], own["redis_password"])
+        return answer(lambda: redis.admin(self.admin_target(), *login, settings))
 
     def shown(self):
         """The certificate that Redis shows."""

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import grp
+import itertools
 import os
 import pwd
 import stat
 
 from .. import _certificate, _tls
 from .._text import one_line
+
+MOST_FILES = 5000  # of a data directory are looked at
 
 
 def access(path, user=""):
@@ -26,14 +31,7 @@ def access(path, user=""):
         except OSError as err:
             return {"steps": steps, "missing": step, "error": err.strerror, "stopped_at": stopped}
         needs = 0o1 if stat.S_ISDIR(about.st_mode) else 0o4
-        steps.append(
-            {
-                "path": step,
-                "mode": "%04o" % stat.S_IMODE(about.st_mode),
-                "owner": name_of(pwd.getpwuid, about.st_uid),
-                "group": name_of(grp.getgrgid, about.st_gid),
-            }
-        )
+        steps.append(dict(described(about), path=step))
         if stopped is None and ids is not None and not may(about, ids, needs):
             stopped = step
     return {"steps": steps, "missing": None, "error": None, "stopped_at": stopped}
@@ -52,10 +50,40 @@ def user_ids(user):
 
 def may(about, ids, needs):
     if about.st_uid == ids[0]:
-        return bool(about.st_mode >> 6 & needs)
+        return about.st_mode >> 6 & needs == needs
     if about.st_gid in ids[1]:
-        return bool(about.st_mode >> 3 & needs)
-    return bool(about.st_mode & needs)
+        return about.st_mode >> 3 & needs == needs
+    return about.st_mode & needs == needs
+
+
+def data(directory, patterns, user=""):
+    """A service's data directory, and what of it its user may not change: the first three, and how many.
+
+    A user that systemd makes is the owner of the directory. Where that is root, systemd gives it all to the user at the
+    next start; what lies below an owner that is right it leaves as it is.
+    """
+    real = os.path.realpath(directory)
+    static = user_ids(user)
+    found, foreign = {"path": real, "user": user, "dynamic": static is None}, []
+    with contextlib.suppress(OSError):
+        top = os.stat(real)
+        ids = static or (top.st_uid, {top.st_gid})
+        inside = (path for pattern in patterns for path in glob.iglob(os.path.join(glob.escape(real), pattern)))
+        for path in itertools.chain([real], itertools.islice(inside, MOST_FILES)) if ids[0] else ():
+            with contextlib.suppress(OSError):  # it was deleted in between
+                about = os.stat(path)
+                needs = 0o7 if stat.S_ISDIR(about.st_mode) else 0o6
+                if not may(about, ids, needs) and os.path.basename(path) != "lost+found":
+                    foreign.append(dict(described(about), path=path))
+    return dict(found, foreign=foreign[:3], count=len(foreign))
+
+
+def described(about):
+    return {
+        "mode": "%04o" % stat.S_IMODE(about.st_mode),
+        "owner": name_of(pwd.getpwuid, about.st_uid),
+        "group": name_of(grp.getgrgid, about.st_gid),
+    }
 
 
 def name_of(look_up, number):

@@ -5,16 +5,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import time
 
-from .. import _certificate, _redis, _tls
+from .. import _certificate, _journal, _redis, _tls
 from .._redis_exporter import advice
 from . import network, probes
 from .files import access, authority, certificate
 from .http import fingerprint
 from .units import JOURNAL_LINES
+
+# What Redis logs once, when a script begins to keep others waiting (busy-reply-threshold, 5 s).
+SLOW_SCRIPT = re.compile(
+    r"(\d+ \w{3} \d{4} [\d:]{8})\S* \S Slow script detected: still in execution after (\d+) milliseconds"
+    r".* Script name is: (\S+?)\.?$",
+    re.M,
+)
 
 UNITS = ("redis-server.service", "redis.service")
 SETTINGS = {
@@ -84,19 +93,57 @@ def with_context(answer, settings, mask):
     return answer
 
 
-def admin(target, user, password):
+def admin(target, user, password, settings):
     """What an account that manages ACL users finds out, such as the cause of WRONGPASS."""
     if target.tls:
         usable_files(target)
     with _redis.Client(target) as client:
         digest = hashlib.sha256(password.encode("utf-8")).hexdigest()
-        return {
-            "ok": True,
-            "acl": _redis.refine_login(client, user or "default", digest),
-            "info": info(client),
-            "cluster": fields(call(client, "CLUSTER", "INFO")),
-            "nodes": cluster_nodes(call(client, "CLUSTER", "NODES")),
-        }
+        try:
+            return {
+                "ok": True,
+                "acl": _redis.refine_login(client, user or "default", digest),
+                "info": info(client),
+                "cluster": fields(call(client, "CLUSTER", "INFO")),
+                "nodes": cluster_nodes(call(client, "CLUSTER", "NODES")),
+            }
+        except _redis.RedisProblem as err:
+            return busy(client, err, settings)
+
+
+def busy(client, error, settings):
+    """The script or function that Redis runs; all that is asked is FUNCTION STATS, which Redis answers meanwhile.
+
+    Its arguments are left out, they are data. Of a script Redis tells the SHA1 of its text, and that in its log only.
+    """
+    if error.cause != "busy":
+        raise error
+    kind = next((one for one in ("function", "module") if one in str(error).lower()), "script")
+    found = {"ok": False, "cause": "busy", "text": str(error), "kind": kind}
+    with contextlib.suppress(_redis.ReplyError, _redis.RedisProblem, TypeError):
+        stats = pairs(client.call("FUNCTION", "STATS"))
+        running = pairs(stats["running_script"])
+        return dict(found, name=running["name"], runs_for=running["duration_ms"] / 1000.0)
+    started = SLOW_SCRIPT.findall(log_of(settings))
+    if started:
+        at, waited, name = started[-1]
+        with contextlib.suppress(ValueError):
+            logged = time.mktime(time.strptime(at, "%d %b %Y %H:%M:%S"))
+            found.update(name=name, runs_for=max(0.0, time.time() - logged + int(waited) / 1000.0))
+    return found
+
+
+def pairs(reply):
+    return dict(zip(reply[::2], reply[1::2]))
+
+
+def log_of(settings):
+    """The end of the log, wherever it goes."""
+    if not settings.get("logfile"):
+        return "\n".join(line for unit in UNITS for line in _journal.messages(unit, since="-1d"))
+    with contextlib.suppress(OSError):
+        return probes.tail(settings["logfile"], 65536)
+    return ""
 
 
 def usable_files(target):
@@ -109,10 +156,15 @@ def usable_files(target):
 
 
 def call(client, *words):
+    """The reply; None for an error, but for the one that every command gets. A login is let through meanwhile."""
     try:
         return client.call(*words)
-    except (_redis.ReplyError, _redis.RedisProblem):
-        return None
+    except _redis.ReplyError as err:
+        if str(err).startswith("BUSY"):
+            raise _redis.from_reply(client.target, str(err)) from None
+    except _redis.RedisProblem:
+        pass
+    return None
 
 
 def info(client):

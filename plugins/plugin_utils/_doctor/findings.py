@@ -65,7 +65,9 @@ ERRORS = {
         "redis_crashes": "Redis does not stay up: %(reason)s",
         "redis_bad_config": "Redis does not take line %(line)s of %(path)s%(directive)s",
         "redis_files_unreadable": "the user %(user)s may not %(act)s %(stopped)s",
+        "redis_data": "the data of Redis is not its user's (%(user)s): %(place)s",
         "redis_hung": "Redis takes connections and answers none%(why)s",
+        "redis_script": "%(what)s has blocked Redis%(how_long)s: nobody else gets an answer",
         "redis_other_address": "Redis listens on %(where)s, and the exporter asks at %(addr)s",
         "redis_maxclients": "Redis takes no more clients",
         "cluster_fail": "the cluster cannot serve requests",
@@ -241,6 +243,7 @@ SERVICE_ERRORS = {
     "cert_untrusted": "the certificate of %(title)s is not signed by the CA that is trusted",
     "cert_not_yet_valid": "the certificate of %(title)s is not valid yet",
     "scheme": "%(title)s: %(said)s, and the inventory wants the other",
+    "data": "the data of %(title)s is not its user's (%(user)s): %(place)s",
     "file": "%(title)s is given a file that cannot be used: %(path)s",
     "config_refused": "%(title)s refused its configuration and goes on with the old one",
     "silent": "%(title)s runs and does not answer: %(said)s",
@@ -249,6 +252,10 @@ SERVICE_WARNINGS = {
     "starting": "%(title)s is still starting",
     "next_start": "%(title)s runs, and would not take its configuration at the next start",
     "disabled": "%(title)s runs, and would not start again after a reboot",
+    "edited": (
+        "%(paths)s was edited by hand, or its role has not run since the inventory or the collection changed: its next"
+        " run puts its own lines back"
+    ),
     "restart_due": "%(title)s runs with older files than those on the host",
 }
 
@@ -309,6 +316,7 @@ class Symptom(t.NamedTuple):
     text: str
     explains: t.Callable  # whether a finding explains it
     otherwise: t.Iterable = ()  # what is found where none does
+    severities: tuple = ("error",)  # of those that can explain it
 
 
 def finding(ident, host, evidence, fix, severity=None, hop=None, **facts):

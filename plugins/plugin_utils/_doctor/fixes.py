@@ -93,6 +93,20 @@ def exporter_sans(stack, name):
     return sans_with(None, name, stack.address(name))
 
 
+def owned_by(found):
+    """Gives a data directory (files.data() of the evidence) to the user of its service, with the mode it needs."""
+    path, user = shlex.quote(found["path"]), found["user"]
+    owner = "--reference=" + path if found["dynamic"] else user + ":"
+    return "sudo chown -R %s %s && sudo chmod -R u+rwX %s" % (owner, path, path)
+
+
+def not_owned(found):
+    """What is seen of it, a line for the first few."""
+    lines = ["%(path)s is %(mode)s %(owner)s:%(group)s" % one for one in found["foreign"]]
+    more = found["count"] - len(lines)
+    return lines + (["and %d more below %s" % (more, found["path"])] if more else [])
+
+
 def unreadable(ident, host, found, user, seen, then):
     """Findings of a directory or file that its reader may not pass; it is opened to this user, never to everybody."""
     for which, path in (("way", found["path"]), ("key_way", found.get("key_path"))):

@@ -35,6 +35,7 @@ def page(found):
         worst=worst,
         verdict=verdict(found["findings"], worst) + report.not_examined(found),
         time=time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(found["time"])),
+        sentence=sentence,
         findings=[dict(one, sentence=sentence(one["cause"])) for one in found["findings"]],
         fine=report.examined(found),
         hosts=list(report.hosts(found)),

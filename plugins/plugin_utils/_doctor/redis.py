@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from .._settings._core import bracket
 from .findings import Symptom, finding
-from .fixes import by_hand, copy_of, on, playbook, renew, unreadable
+from .fixes import by_hand, copy_of, not_owned, on, owned_by, playbook, renew, unreadable
 from .stack import date, number, sans_with, shows, size
 
 CERT_WARNING_DAYS = 30
@@ -32,6 +32,16 @@ def files_of(stack, name):
 # ------------------------------------------------------------------------------------------------------- not running
 
 
+def data(stack, name):
+    """Data that Redis may not change, as after a restore by root."""
+    found, (unit_name, unit) = stack.evidence(name, "redis", "data"), stack.redis_unit(name)
+    if found.get("count"):
+        again = "; sudo systemctl reset-failed %s; sudo systemctl restart %s" % (unit_name, unit_name)
+        fix = on(name, owned_by(found) + ("" if unit.get("active") else again))
+        facts = {"user": found["user"], "place": found["path"]}
+        yield finding("redis_data", name, not_owned(found), [fix], **facts)
+
+
 def down(stack, name):
     if not stack.evidence(name, "redis") or runs(stack, name):
         return
@@ -41,6 +51,8 @@ def down(stack, name):
     state = "%s is %s (%s, exit status %d)" % (unit_name, unit["state"], unit["result"], unit["exit_status"])
     if unit["state"] == "inactive" and unit["result"] == "success":
         yield finding("redis_stopped", name, [state], [on(name, "sudo systemctl start %s" % unit_name)])
+        return
+    if stack.has_error(name, ("redis",)):  # its data is not its own
         return
     seen = [state] + [line for line in log if LOG_TELLS.search(line)][-2:]
     # systemd refuses a unit that it started five times in ten seconds, fixed or not, until that is reset.
@@ -96,7 +108,9 @@ def answer(stack, name):
         why = ": its process is stopped (SIGSTOP)"
         yield finding("redis_hung", name, [process + " (stopped)", text], [resume], why=why)
     elif cause == "hung":
-        yield finding("redis_hung", name, [text, process], [restart], why="")
+        yield hung(name, state, [text, process], restart)
+    elif cause == "busy":
+        yield script(stack, name, found, [text, process])
     elif cause in ("refused", "unreachable", "connect_timeout", "name_unknown"):
         yield from elsewhere(stack, name, text)
     elif cause in ("expired", "not_yet_valid", "name_mismatch", "untrusted_ca", "bad_certificate"):
@@ -107,6 +121,44 @@ def answer(stack, name):
         yield breaks_off(stack, name, found, restart)
     elif cause == "loading":
         yield finding("redis_loading", name, [text], [by_hand("wait until it has loaded, then run again")])
+
+
+def hung(name, state, seen, restart):
+    """A process that computes is in the middle of one command, and a restart may lose what was written."""
+    wait = by_hand("wait a minute and run again: a command, or a script in its first seconds, ends by itself; if not:")
+    fix, why = ([wait, restart], ": one command takes all its time") if state == "R" else ([restart], "")
+    return finding("redis_hung", name, seen, fix, why=why)
+
+
+def script(stack, name, found, seen):
+    """A script or function that runs longer than busy-reply-threshold. Until it writes something, it can be ended."""
+    kind, known, seconds = found["kind"], found.get("name"), found.get("runs_for")
+    what = "the %s %s" % (kind, known) if known else "a %s" % kind
+    if known and kind == "script":
+        seen = seen + ["%s is the SHA1 of its text: printf %%s TEXT | sha1sum" % known]
+    how_long = " for %d s" % seconds if seconds is not None else ""
+    cli, unit_name = redis_cli(stack, name), stack.redis_unit(name)[0]
+    end = on(name, "%s SHUTDOWN NOSAVE; sudo systemctl start %s" % (cli, unit_name))
+    facts = (kind, "" if kind == "module" else " (UNKILLABLE)")
+    text = (
+        "if it has written already, Redis does not end the %s%s: wait for its end, or stop Redis without a snapshot,"
+        " which loses what was written since the last one where the append-only file is off:" % facts
+    )
+    kill = {"script": "SCRIPT KILL", "function": "FUNCTION KILL"}.get(kind)
+    fix = [on(name, "%s %s" % (cli, kill))] if kill else []
+    return finding("redis_script", name, seen, [*fix, by_hand(text, otherwise=end)], what=what, how_long=how_long)
+
+
+def redis_cli(stack, name):
+    """redis-cli as an administrator, who types the password, with the files of the exporter."""
+    uses = stack.evidence(name, "exporter", "uses")
+    place = urlsplit(uses.get("addr") or stack.wanted(name, "redis_addr", ""))
+    words = ["sudo redis-cli -h %s -p %d" % (place.hostname or "127.0.0.1", place.port or 6379)]
+    if place.scheme == "rediss":
+        files = (("cacert", "ca_file"), ("cert", "cert_file"), ("key", "key_file"))
+        words += ["--tls"] + ["--%s %s" % (flag, uses[key]) for flag, key in files if uses.get(key)]
+    words += ["--user %s --askpass" % (stack.wanted(name, "acl_admin_user") or "ADMIN")]
+    return " ".join(words)
 
 
 def plaintext(stack, name, text, restart):
@@ -268,7 +320,7 @@ def persistence(stack, name):
         if info.get(key) == "err":
             yield Symptom(
                 "Redis on %s cannot write its %s" % (name, what),
-                lambda one: one.ident.startswith("disk_") and one.host == name,
+                lambda one: one.ident.startswith(("disk_", "redis_data")) and one.host == name,
                 [finding("redis_persistence", name, [key + ":err"], [on(name, "sudo tail -n 20 %s" % log)], what=what)],
             )
 

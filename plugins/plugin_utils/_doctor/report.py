@@ -103,10 +103,17 @@ def of_finding(number, one):
             yield from wrapped(text, first=row("" if position else label))
     for position, step in enumerate(one["cure"]):
         label = row("then" if position else "fix")
-        if "run" in step:  # on one line: it is there to be copied
-            yield label + ("" if step["on"] == "controller" else "on %s: " % step["on"]) + step["run"]
+        if "run" in step:
+            yield label + command(step)
         else:
             yield from wrapped(step["do"], first=label)
+        if "otherwise" in step:
+            yield row("") + command(step["otherwise"])
+
+
+def command(step):
+    """On one line: it is there to be copied."""
+    return ("" if step["on"] == "controller" else "on %s: " % step["on"]) + step["run"]
 
 
 def row(label):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from . import (
     alerting,
+    edited,
     exporter,
     grafana,
     hosts,
@@ -34,6 +35,7 @@ RULES = (
     (
         "nodes",
         (
+            redis.data,
             redis.down,
             redis.answer,
             redis.next_start,
@@ -48,7 +50,7 @@ RULES = (
             services.node_exporter,
         ),
     ),
-    ("monitors", (services.node_exporter, services.files, network.exporters_reached, network.clocks)),
+    ("monitors", (services.node_exporter, services.files, services.data, network.exporters_reached, network.clocks)),
     ("stack", (security_groups.readable,)),
     ("monitors", (security_groups.scrapes, security_groups.administrators)),
     ("stack", (redis.cluster,)),
@@ -72,6 +74,7 @@ RULES = (
             grafana.account,
             grafana.datasource,
             grafana.dashboards,
+            edited.files,
             scrapes.others,
         ),
     ),
@@ -94,7 +97,7 @@ def take(stack, said):
         if isinstance(one, Finding):
             stack.findings.append(one)
             continue
-        causes = [known for known in stack.findings if known.severity == "error" and one.explains(known)]
+        causes = [known for known in stack.findings if known.severity in one.severities and one.explains(known)]
         for cause in causes:
             if one.text not in cause.consequences:
                 cause.consequences.append(one.text)

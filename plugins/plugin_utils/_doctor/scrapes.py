@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from . import prometheus, security_groups
+from . import edited, prometheus, security_groups
 from .findings import ALL_SERVICES, NODE_HOPS, Symptom, finding
 from .fixes import by_hand, service_again
 from .network import filtered, listeners
@@ -104,14 +104,21 @@ def scrape(stack, monitor, target, node, text):
 
 
 def others(stack, monitor):
-    """A consequence of the service that is down, or the memory of one that was."""
+    """A consequence of the service that is down, or the memory of one that was; or a job of the user's."""
+    again = service_again(stack, monitor, "prometheus")[0]
+    by_hand_edited, users = edited.jobs_of(stack, monitor), {}
     for target, text in failed(stack, monitor):
         job = target["job"]
-        if job in OTHER_JOBS:
+        if job in by_hand_edited:
+            yield Symptom(text, lambda one: one.host == monitor and again in one.fix, severities=("error", "warning"))
+        elif job in OTHER_JOBS:
             yield Symptom(text, explains_target(monitor, target), other(stack, monitor, target, text))
         elif job != prometheus.JOB:
-            again = service_again(stack, monitor, "prometheus")
-            yield finding("target_down", monitor, [text], again, severity="warning", what=job)
+            users.setdefault(job, {})[target["instance"]] = text
+    for job, texts in users.items():
+        step = "start what answers at %s, or take it out of the job %s in prometheus_scrape_configs"
+        fix = by_hand(step % (", ".join(texts), job))
+        yield finding("target_down", monitor, list(texts.values()), [fix], "warning", what="the job %s" % job)
 
 
 def explains_target(monitor, target):

@@ -10,7 +10,7 @@ import shlex
 from urllib.parse import urlsplit
 
 from .findings import ALL_SERVICES, SERVICES, Symptom, finding, of_service
-from .fixes import by_hand, copy_of, on, renew, service_again
+from .fixes import by_hand, copy_of, not_owned, on, owned_by, renew, service_again
 from .stack import by_file, date, sans_with, shows
 
 EXPIRING_DAYS = 14  # from here on the certificate of a service is worth a warning
@@ -63,7 +63,9 @@ def judge(stack, host, service):
     if unit["found"] and known not in ("down", "hung") and not unit.get("enabled", True):
         fix = on(host, "sudo systemctl enable %s" % about.unit)
         yield of_service(service, "disabled", host, ["%s is not enabled" % about.unit], [fix])
-    if known == "absent" and service in stack.expected:
+    if known in ("down", "silent", "not_ready") and any(by_data(host, service)(one) for one in stack.findings):
+        yield Symptom("%s does not work" % about.title, by_data(host, service))
+    elif known == "absent" and service in stack.expected:
         yield absent(stack, host, service, unit)
     elif known == "down":
         yield down(stack, host, service, unit)
@@ -122,6 +124,21 @@ def broken_file(stack, host, service, name, found, problem):
     kinds = {"expired": "cert_expired", "not valid yet": "cert_not_yet_valid"}
     what = next((kinds[one] for one in kinds if one in problem and name == "web.crt"), "file")
     return of_service(service, what, host, seen, fix, path=path)
+
+
+def data(stack, monitor):
+    """Data that its service may not change, as after a restore by root; the roles leave data alone."""
+    for service, about in SERVICES.items():
+        found = stack.evidence(monitor, "data", about.unit)
+        if found.get("count"):
+            again = "sudo systemctl reset-failed %s; sudo systemctl restart %s" % (about.unit, about.unit)
+            fix = on(monitor, "%s; %s" % (owned_by(found), again))
+            facts = {"user": found["user"], "place": found["path"]}
+            yield of_service(service, "data", monitor, not_owned(found), [fix], **facts)
+
+
+def by_data(host, service):
+    return lambda one: one.host == host and one.ident == service + "_data"
 
 
 def given(stack, host, path):

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
-from . import _core, _data, prometheus
+from . import _core, _data, _templates, prometheus
 
 WEB = ("prometheus", "alertmanager", "blackbox_exporter")  # asked alike
 ROLES = {"redis": ("redis_exporter",), "monitoring": (*WEB, "grafana")}
@@ -69,6 +70,23 @@ def exporters(s: dict, host: _core.Host) -> list[dict]:
     return found
 
 
+def written(s: dict, host: _core.Host) -> dict[str, str]:
+    """The configuration of the services, by path, as their roles write it: without units, targets and most secrets."""
+    found = {}
+    for role in ROLES["monitoring"] if "monitoring" in host.group_names else ():
+        module = _core.module_of(role)
+        if module.problems(s, host):
+            continue
+        service = module.service(s, host)
+        config = service["config"]
+        secrets = [one for one in config["secrets"] if one["path"] == "credentials/web.yml"]
+        for entry in [*config["files"], *secrets]:
+            path = os.path.join(config["path"], entry["path"])
+            if not path.startswith("/etc/systemd/") and not entry.get("watched"):
+                found[path] = _templates.content(entry, service["values"])
+    return found
+
+
 # ------------------------------------------------------------------------------------------ what the inventory wants
 
 
@@ -107,7 +125,7 @@ def brief(settings: dict) -> dict:
 
 
 def of_node(s: dict, how: dict[str, dict]) -> dict:
-    names = ("redis_addr", "redis_user", "acl_manage", "port", "version", "flags")
+    names = ("redis_addr", "redis_user", "acl_admin_user", "acl_manage", "port", "version", "flags")
     own = {name: s[f"redis_exporter_{name}"] for name in names}
     return {**own, "acl_rules": how["redis_exporter"]["acl_rules"]}
 

@@ -80,3 +80,32 @@ def test_files_that_systemd_hands_over(tmp_path, pki):
     assert "is empty" in found["exporter_ca.crt"]["problem"] and "is empty" in found["hollow"]["problem"]
     assert found["gone"]["way"]["missing"] == str(tmp_path / "gone")
     assert CANARY not in repr(found)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files are given to another user")
+def test_data_that_its_service_may_not_change(tmp_path):
+    """The owner of the directory is the user that systemd made; root may change everything."""
+    uid = 12345
+    (tmp_path / "wal").mkdir()
+    (tmp_path / "wal" / "0001").write_text("")
+    (tmp_path / "lost+found").mkdir()
+    for path in (tmp_path, tmp_path / "wal", tmp_path / "wal/0001"):
+        os.chown(path, uid, uid)
+    patterns = ("*", "*/*")
+    found = files.data(str(tmp_path), patterns, "no_such_user")
+    assert (found["dynamic"], found["count"], found["foreign"]) == (True, 0, [])
+    for path, mode in ((tmp_path / "wal", 0o755), (tmp_path / "wal/0001", 0o600)):
+        os.chown(path, 0, 0)
+        path.chmod(mode)
+    found = files.data(str(tmp_path), patterns, "no_such_user")
+    assert [one["path"] for one in found["foreign"]] == [str(tmp_path / "wal"), str(tmp_path / "wal/0001")]
+    assert found["foreign"][0] == {"path": str(tmp_path / "wal"), "mode": "0755", "owner": "root", "group": "root"}
+    os.chown(tmp_path, 0, 0)
+    assert files.data(str(tmp_path), patterns, "no_such_user")["count"] == 0  # systemd gives it all away
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the directory has to be one of root")
+def test_data_of_a_user_that_is_there(tmp_path):
+    found = files.data(str(tmp_path), ("*.db*",), "nobody")
+    assert (found["dynamic"], found["count"]) == (False, 1)  # the directory itself
+    assert files.data(str(tmp_path / "gone"), ("*",), "nobody")["count"] == 0

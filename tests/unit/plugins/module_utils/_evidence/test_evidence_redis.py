@@ -5,8 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import hashlib
 import os
 import socket
+import threading
+import time
 
 import pytest
 from ansible_collections.redisops.monitoring.plugins.module_utils import _redis
@@ -75,3 +80,70 @@ def test_who_holds_the_connections_of_a_redis_that_takes_no_more(redis_server):
     finally:
         for one in pool:
             one.close()
+
+
+LIBRARY = "#!lua name=lib\nredis.register_function('spin', function() while true do end end)"
+
+
+@pytest.fixture
+def blocked(redis_server):
+    """What an administrator and an ordinary account find while a command blocks Redis; it is ended as doctor says."""
+    server = redis_server(extra=["lua-time-limit 100"])
+    files = {"ca_file": server.pki.ca(), "verify": False, "timeout": 2}
+    files["cert_file"], files["key_file"] = server.pki.issue("client", usage="client")
+    target = _redis.Target("127.0.0.1", server.port, user=server.admin_user, password=server.admin_password, **files)
+    settings = {"logfile": str(server.directory / "redis.log")}
+    with _redis.Client(target) as client:
+        client.call("FUNCTION", "LOAD", LIBRARY)
+
+    def run(*words):
+        def block():
+            with contextlib.suppress(_redis.ReplyError, _redis.RedisProblem):
+                _redis.Client(dataclasses.replace(target, timeout=30)).call(*words)
+
+        threading.Thread(target=block, daemon=True).start()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            time.sleep(0.3)
+            found = exporter.answer(lambda: evidence.admin(target, "", "", settings))
+            if not found.get("ok"):
+                return found, _redis.Client(target)
+        raise AssertionError("nothing blocks Redis")
+
+    return run
+
+
+def test_a_script_that_blocks_redis_is_named_by_the_log(blocked):
+    text = "while true do end"
+    found, client = blocked("EVAL", text, 0)
+    assert (found["cause"], found["kind"]) == ("busy", "script")
+    assert found["name"] == hashlib.sha1(text.encode()).hexdigest() and 0 <= found["runs_for"] < 60
+    assert "You can only call SCRIPT KILL" in found["text"]
+    assert client.call("SCRIPT", "KILL") == "OK"
+
+
+def test_a_function_that_blocks_redis_is_named_by_redis(blocked):
+    found, client = blocked("FCALL", "spin", 0, CANARY)
+    assert (found["cause"], found["kind"], found["name"]) == ("busy", "function", "spin")
+    assert 0 < found["runs_for"] < 60 and CANARY not in repr(found)
+    assert client.call("FUNCTION", "KILL") == "OK"
+
+
+def test_a_script_that_has_written_is_not_ended(blocked):
+    found, client = blocked("EVAL", "redis.call('SET', KEYS[1], 1) while true do end", 1, "key")
+    assert found["cause"] == "busy"
+    with pytest.raises(_redis.ReplyError, match="UNKILLABLE"):
+        client.call("SCRIPT", "KILL")
+    with pytest.raises(_redis.RedisProblem):
+        client.call("SHUTDOWN", "NOSAVE")
+
+
+def test_a_log_without_a_script(tmp_path):
+    class Denied:
+        def call(self, *words):
+            raise _redis.ReplyError("NOPERM this user has no permissions to run the 'function|stats' command")
+
+    error = _redis.RedisProblem("busy", _redis.Target("h", 1), "BUSY Redis is busy running a module command")
+    (tmp_path / "log").write_text("12:M 30 Nov 2026 03:04:11.159 * Ready to accept connections\n")
+    found = evidence.busy(Denied(), error, {"logfile": str(tmp_path / "log")})
+    assert (found["kind"], found.get("name")) == ("module", None)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 
 import pytest
@@ -99,3 +100,14 @@ def test_what_the_check_of_a_program_says(tmp_path, monkeypatch, out, said, file
     found = config.check("prometheus", Mask([]))
     assert (len(found["said"]), len(found["files"])) == (said, files), found
     assert not files or found["files"] == [{"path": str(path), "managed": False}]
+
+
+def test_files_that_are_not_what_their_roles_write(tmp_path):
+    same, other, gone = (str(tmp_path / name) for name in ("same.yml", "other.yml", "gone.yml"))
+    digest = hashlib.sha256(b"a: 1\n").hexdigest()
+    (tmp_path / "same.yml").write_text("a: 1\n")
+    (tmp_path / "other.yml").write_text(f"a: 2\npassword: {CANARY}\n")
+    found = config.edited(dict.fromkeys((same, other, gone), digest), Mask([CANARY]))
+    assert sorted(found) == sorted([other, gone])
+    assert found[gone] == {"problem": "No such file or directory"}
+    assert found[other]["text"].startswith("a: 2\n") and CANARY not in found[other]["text"]

@@ -38,3 +38,13 @@ def test_a_key_that_everybody_may_read(stack, ids):
     assert finding["cure"] == [{"on": NODE, "run": "sudo chmod o-rwx " + found["key_path"]}]
     found["key_way"]["steps"][-2]["mode"] = "0750"  # nobody gets there
     assert ids(stack) == []
+
+
+def test_redis_that_computes_is_not_restarted_at_once(stack):
+    """It is in the middle of one command, or of a script in its first seconds."""
+    for one in ("account", "admin"):
+        stack["hosts"][NODE]["evidence"]["redis"][one] = {"ok": False, "cause": "hung", "text": "nothing answers"}
+    stack["hosts"][NODE]["evidence"]["units"]["redis-server.service"]["process"]["state"] = "R"
+    (finding,) = diagnose(stack)
+    assert finding["id"] == "redis_hung" and "one command takes all its time" in finding["cause"]
+    assert finding["cure"][0]["do"].startswith("wait") and "restart" in finding["cure"][1]["run"]

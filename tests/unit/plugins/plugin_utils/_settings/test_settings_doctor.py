@@ -180,3 +180,17 @@ def test_a_stack_of_what_the_hosts_registered():
 )
 def test_security_groups(result, expected):
     assert doctor.security_groups(result) == expected
+
+
+def test_what_the_roles_write_on_a_monitoring_host(read):
+    web = {"prometheus_web_users": {"admin": "canary-password"}, "prometheus_web_tls_cert_file": "/c"}
+    web.update(prometheus_web_tls_key_file="/k", prometheus_min_targets=0)
+    s, host, dummy = read(web, name="mon-1", group_names=["monitoring"], groups={"monitoring": ["mon-1"], "redis": []})
+    found = doctor.written(s, host)
+    assert {"/etc/prometheus/prometheus.yml", "/etc/prometheus/credentials/web.yml"} <= set(found)
+    assert "/etc/prometheus/rules/redis_load.yml" in found and "/etc/blackbox_exporter/blackbox.yml" in found
+    assert not [path for path in found if path.startswith("/etc/systemd") or "/targets/" in path]
+    assert "canary-password" not in json.dumps(found)
+    s["prometheus_scrape_interval"] = "soon"
+    assert not [path for path in doctor.written(s, host) if path.startswith("/etc/prometheus")]
+    assert not doctor.written(*read(**NODE)[:2])
