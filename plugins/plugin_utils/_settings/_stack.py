@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import _core, _grafana_urls, _secrets, prometheus
+from . import _core, _grafana_urls, _secrets, _web, prometheus
 
 TLS = "/etc/redisops/tls"
 CA = f"{TLS}/ca.crt"
@@ -286,7 +286,7 @@ class Stack:
     def of(self, role: str) -> Settings:
         return Settings(role, self.variables)
 
-    def asked(self, role: str) -> _core.Web:
+    def asked(self, role: str) -> _web.Web:
         return _core.module_of(role).web(self.of(role), self.host)
 
     def url(self, role: str) -> str:
@@ -297,7 +297,7 @@ class Stack:
         web = self.asked(role)
         return f"{web.scheme}://{self.target(web)}{web.prefix}"
 
-    def target(self, web: _core.Web) -> str:
+    def target(self, web: _web.Web) -> str:
         return web.target if web.loopback else f"{_core.bracket(self.address)}:{web.setting('port')}"
 
     def grafana_page(self) -> str:

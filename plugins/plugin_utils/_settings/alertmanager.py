@@ -10,7 +10,7 @@ from pathlib import Path
 from ...module_utils._text import version_tuple
 from . import _alertmanager_receivers as receivers
 from . import _alertmanager_routes as routes
-from . import _core, _data
+from . import _core, _data, _web
 
 ROLE = "alertmanager"
 GIVEN = _core.given(ROLE)
@@ -131,9 +131,9 @@ def template_files(s: dict, host: _core.Host) -> list[dict]:
 # -------------------------------------------------------------------------------------------------------- service
 
 
-def web(s: dict, host: _core.Host) -> _core.Web:
+def web(s: dict, host: _core.Host) -> _web.Web:
     prefix = s["alertmanager_flags"].get("web.route-prefix") or _core.url_path(s["alertmanager_external_url"])
-    return _core.Web(s, host, ROLE, ca_file=s["alertmanager_web_tls_ca_file"], prefix=prefix.rstrip("/"))
+    return _web.Web(s, host, ROLE, ca_file=s["alertmanager_web_tls_ca_file"], prefix=prefix.rstrip("/"))
 
 
 def connection(s: dict, host: _core.Host) -> dict:

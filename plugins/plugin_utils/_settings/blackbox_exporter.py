@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from ...module_utils._text import version_tuple
-from . import _core
+from . import _core, _web
 
 ROLE = "blackbox_exporter"
 GIVEN = _core.given(ROLE)
@@ -52,8 +52,8 @@ def module_problems(what: str, module: object) -> list[str]:
     return found
 
 
-def web(s: dict, host: _core.Host) -> _core.Web:
-    return _core.Web(s, host, ROLE, ca_file=s["blackbox_exporter_web_tls_ca_file"])
+def web(s: dict, host: _core.Host) -> _web.Web:
+    return _web.Web(s, host, ROLE, ca_file=s["blackbox_exporter_web_tls_ca_file"])
 
 
 def connection(s: dict, host: _core.Host) -> dict:
@@ -162,7 +162,7 @@ def credential_files(s: dict) -> dict:
     }
 
 
-def certificates(s: dict, site: _core.Web) -> list[dict]:
+def certificates(s: dict, site: _web.Web) -> list[dict]:
     """What has to be in order before anything is changed."""
     found = [site.certificate] if site.tls else []
     cert, key = s["blackbox_exporter_redis_cert_file"], s["blackbox_exporter_redis_key_file"]

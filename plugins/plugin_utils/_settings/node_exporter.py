@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from .. import _scrape_targets
-from . import _core, _stack, prometheus
+from . import _core, _stack, _web, prometheus
 
 OWN_FLAGS = ["web.listen-address", "web.config.file", "collector.disable-defaults", "collector.textfile.directory"]
 TEXTFILES = "/var/lib/node_exporter"
@@ -98,8 +98,8 @@ def ebs_problems(s: dict, instances: dict) -> list[str]:
     return found
 
 
-def web(s: dict, host: _core.Host) -> _core.Web:
-    return _core.Web(s, host, "node_exporter", ca_file=s["node_exporter_web_tls_ca_file"])
+def web(s: dict, host: _core.Host) -> _web.Web:
+    return _web.Web(s, host, "node_exporter", ca_file=s["node_exporter_web_tls_ca_file"])
 
 
 def connection(s: dict, host: _core.Host) -> dict:
@@ -170,7 +170,7 @@ def collectors_on(s: dict, host: _core.Host) -> list[str]:
 # ------------------------------------------------------------------------------------------------------------ service
 
 
-def arguments_of(s: dict, site: _core.Web) -> list[str]:
+def arguments_of(s: dict, site: _web.Web) -> list[str]:
     wanted = s["node_exporter_collectors"]
     own = {
         "web.listen-address": site.listens_at,
@@ -264,7 +264,7 @@ def service(s: dict, host: _core.Host) -> dict:
     }
 
 
-def firewall(s: dict, site: _core.Web) -> list[str]:
+def firewall(s: dict, site: _web.Web) -> list[str]:
     if not s["node_exporter_allow_from"]:
         return []
     allowed = ["localhost", site.address, *s["node_exporter_allow_from"]]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...module_utils._text import version_tuple
 from .. import _scrape_targets
-from . import _core, _data, _rules
+from . import _core, _data, _rules, _web
 
 OWN_CHECKS = ("prometheus_alert_thresholds", "prometheus_alert_for", "prometheus_rules_disabled")
 OWN_FLAGS = ["config.file", "storage.tsdb.path", "web.listen-address", "web.config.file"]
@@ -98,8 +98,8 @@ def user_rules_problems(s: dict, host: _core.Host) -> list[str]:
     return found
 
 
-def web(s: dict, host: _core.Host) -> _core.Web:
-    return _core.Web(
+def web(s: dict, host: _core.Host) -> _web.Web:
+    return _web.Web(
         s,
         host,
         "prometheus",
