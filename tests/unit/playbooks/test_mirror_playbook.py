@@ -53,7 +53,7 @@ def test_the_playbook(tmp_path):
     # The server is gone.
     code, said, recap = play(tmp_path, **variables)
     assert code == 0 and recap["changed"] == "0", said
-    code, said, recap = play(tmp_path, "--check", **variables, mirror_architectures=["amd64", "arm64"])
+    code, said, recap = play(tmp_path, "--check", "-e", "mirror_architectures=amd64,arm64", **variables)
     assert code == 0 and recap["changed"] == "1", said
     code, said, recap = play(tmp_path, **variables, mirror_architectures=["arm64"])
     assert code and re.search(r"cannot reach http://127.0.0.1:\d+/.*sha256sums.txt", said.replace("\n", " ")), said
