@@ -93,6 +93,17 @@ def test_a_job_of_awx_leaves_artifacts_and_no_path_of_its_container(play, monkey
     assert str(tmp_path) in output, "a person at a terminal is told where the report is"
 
 
+@pytest.mark.parametrize("name", ["verify", "doctor"])
+def test_a_copy_that_nobody_can_take_hides_no_verdict(play, monkeypatch, name):
+    monkeypatch.setenv("ANSIBLE_SHOW_CUSTOM_STATS", "1")
+    rc, output, _reports = play(name, "-e", "monitoring_reports_dir=/var/lib/reports")
+    assert rc != 0, output[-2000:]
+    verdict = {"verify": "test 1 (exporter), redis-a: expected", "doctor": "3 errors; first: host_unreachable"}
+    assert f"Action failed: {verdict[name]}" in " ".join(output.split())
+    assert "Failed to connect to the host via ssh" in output.split("Put the reports on the monitoring host")[1]
+    assert "monitor:/var/lib/reports" not in output
+
+
 def test_a_job_of_awx_shows_no_logins(play):
     rc, output, _reports = play("credentials", "-e", "awx_job_id=7", "-e", "preflight_done=true")
     assert rc == 2, output[-2000:]
