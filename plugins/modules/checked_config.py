@@ -124,7 +124,7 @@ options:
     description:
       - Where the service of O(unit) keeps its data. Where that changes, the module fails before anything is changed, as
         long as the new directory has no data and the old one has. It moves nothing.
-      - The unit names a directory in a line C(# Data: /path).
+      - "The unit names a directory in a line C(# Data: /path)."
     type: dict
     suboptions:
       what:

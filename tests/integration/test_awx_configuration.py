@@ -39,8 +39,8 @@ def server():
 def configure(server, tmp_path_factory):
     directory = tmp_path_factory.mktemp("awx")
 
-    def run(*options, secrets=SECRETS):
-        (directory / "vault.json").write_text(json.dumps(secrets))
+    def run(*options, **secrets):
+        (directory / "vault.json").write_text(json.dumps({**SECRETS, **secrets}))
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
@@ -71,7 +71,7 @@ def applied(configure):
 
 
 def test_an_empty_secret_is_told(configure, server):
-    rc, output = configure(secrets={**SECRETS, "vault_redis_admin_password": ""})
+    rc, output = configure(vault_redis_admin_password="")
     assert rc == 2
     assert "Redis monitoring Redis administrator has an empty input" in " ".join(output.split())
     assert server.awx.writes == []

@@ -102,9 +102,3 @@ def test_a_copy_that_nobody_can_take_hides_no_verdict(play, monkeypatch, name):
     assert f"Action failed: {verdict[name]}" in " ".join(output.split())
     assert "Failed to connect to the host via ssh" in output.split("Put the reports on the monitoring host")[1]
     assert "monitor:/var/lib/reports" not in output
-
-
-def test_a_job_of_awx_shows_no_logins(play):
-    rc, output, _reports = play("credentials", "-e", "awx_job_id=7", "-e", "preflight_done=true")
-    assert rc == 2, output[-2000:]
-    assert "logins are not shown in a job" in " ".join(output.split())
