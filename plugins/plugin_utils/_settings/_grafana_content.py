@@ -96,6 +96,8 @@ def dashboards(s: dict, host: _core.Host) -> list[dict]:
     found = []
     for name in s["grafana_dashboards"]:
         model = dashboard_model(dashboard_file(name, host))
+        if s["grafana_runbook_base_url"]:
+            link_runbooks(model, s["grafana_runbook_base_url"])
         found.append({"uid": str(model.get("uid") or ""), "definition": model})
     inputs, hour = {"DS_PROMETHEUS": "prometheus"}, {"time": {"from": "now-1h", "to": "now"}}
     for entry in s["grafana_gnet_dashboards"]:
@@ -104,6 +106,14 @@ def dashboards(s: dict, host: _core.Host) -> list[dict]:
         access = {f"source_{name}": one for name, one in mirror.access(s, url).items() if name != "timeout"}
         found.append({"mirror_url": url, "overrides": hour, **access, **given})
     return [{"inputs": inputs, **one} for one in found]
+
+
+def link_runbooks(model: dict, url: str) -> None:
+    """The constant of our dashboards that their links to runbook pages begin with."""
+    for variable in model.get("templating", {}).get("list", []):
+        if variable.get("name") == "runbook_url":
+            variable["query"] = url
+            variable["current"].update(text=url, value=url)
 
 
 def queries(s: dict, host: _core.Host) -> dict[str, list[str]]:

@@ -239,6 +239,8 @@ class Stack:
         for name in ("prometheus", "alertmanager"):
             if self.on(name):
                 found.update(self.datasource(name))
+        if self.on("prometheus"):
+            found["grafana_runbook_base_url"] = lambda: self.of("prometheus")["prometheus_runbook_base_url"]
         return found
 
     def datasource(self, name: str) -> dict[str, Callable[[], Any]]:
@@ -264,6 +266,7 @@ class Stack:
             "prometheus_alertmanagers": self.alertmanagers,
             "prometheus_scrape_configs": self.jobs,
             "prometheus_rules_disabled": self.rules_disabled,
+            "prometheus_runbook_base_url": self.runbooks,
             **self.certificate("prometheus_web_tls"),
         }
         if self.issued:
@@ -299,6 +302,12 @@ class Stack:
 
     def target(self, web: _web.Web) -> str:
         return web.target if web.loopback else f"{_core.bracket(self.address)}:{web.setting('port')}"
+
+    def runbooks(self) -> str:
+        s = self.of("prometheus")
+        if not s["prometheus_serve_runbooks"]:
+            return _core.options_of("prometheus")["prometheus_runbook_base_url"]["default"]
+        return f"{s['prometheus_external_url'].rstrip('/') or self.url('prometheus')}/user/runbooks"
 
     def grafana_page(self) -> str:
         return self.of("grafana")["grafana_root_url"].rstrip("/") or self.url("grafana")

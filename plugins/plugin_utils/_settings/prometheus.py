@@ -165,6 +165,16 @@ def retention_in_file(s: dict) -> bool:
     return version_tuple(s["prometheus_version"]) >= (3, 11) and not given
 
 
+def runbooks() -> list[dict]:
+    """The pages of docs/runbooks, for /user of Prometheus' own web server."""
+    pages = sorted((_core.ROLES.parent / "docs" / "runbooks").glob("*.md"))
+    mark = f"\n<!-- {_core.MARKER} -->\n"
+    return [
+        {"path": f"pages/runbooks/{page.name}", "content": page.read_text(encoding="utf-8") + mark, "watched": True}
+        for page in pages
+    ]
+
+
 def service(s: dict, host: _core.Host) -> dict:
     site = web(s, host)
     release = _core.release(s, host, "prometheus", "prometheus/prometheus", ["prometheus", "promtool"])
@@ -192,6 +202,7 @@ def service(s: dict, host: _core.Host) -> dict:
         "web.listen-address": site.listens_at,
         "web.config.file": "${CREDENTIALS_DIRECTORY}/web.yml" if site.config_needed else "",
         "web.external-url": s["prometheus_external_url"],
+        "web.user-assets": "/etc/prometheus/pages" if s["prometheus_serve_runbooks"] else "",
     }
     flags = {**{name: value for name, value in own_flags.items() if value}, **s["prometheus_flags"]}
     arguments = _core.arguments(flags)
@@ -200,6 +211,7 @@ def service(s: dict, host: _core.Host) -> dict:
         {"path": "/etc/systemd/system/prometheus.service", "template": "_service/service.j2"},
         *_data.files(s, "prometheus"),
         *rule_files(s, host),
+        *(runbooks() if s["prometheus_serve_runbooks"] else []),
     ]
     if s["prometheus_discovery"] == "file_sd":
         files.append({"path": "targets/redis-cluster.yml", "template": "prometheus/targets.yml.j2", "watched": True})
@@ -211,7 +223,7 @@ def service(s: dict, host: _core.Host) -> dict:
             "path": "/etc/prometheus",
             "files": files,
             "secrets": secret_files,
-            "prune": ["rules", "targets"],
+            "prune": ["rules", "targets", "pages/runbooks"],
             "purge": ["credentials"],
             "absent": _data.absent(s, "prometheus"),
             "data": _data.config(s, "prometheus", DATA),

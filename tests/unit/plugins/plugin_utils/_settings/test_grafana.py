@@ -275,11 +275,16 @@ def test_data_sources(settings, host):
 
 def test_dashboards(settings, host, dashboards):
     on = host(search=[str(dashboards)])
-    changes = {"grafana_dashboards": ["redis-cluster", "./fine.json"], "grafana_on_drift": "keep"}
+    changes = {
+        "grafana_dashboards": ["redis-cluster", "./fine.json"],
+        "grafana_on_drift": "keep",
+        "grafana_runbook_base_url": "https://wiki.example.com/redis",
+    }
     own, fine, foreign = (
         one["args"] for one in grafana.TASKS["dashboards"](settings("grafana", {**FULL, **changes}, on), on)
     )
     assert own["uid"] == own["definition"]["uid"] == "redis-cluster" and "mirror_url" not in own
+    assert '"value": "https://wiki.example.com/redis"' in json.dumps(own["definition"])
     assert fine["definition"] == {"uid": "a", "title": "A {{ b }}"}
     assert (foreign["gnet_id"], foreign["mirror_url"]) == (11835, "https://mirror.example/grafana.com")
     assert foreign["overrides"] == {"time": {"from": "now-1h", "to": "now"}} and "overrides" not in own

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, _templates
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core, _rules, _templates
 
+ROOT = Path(__file__).resolve().parents[5]
 OPEN = {
     "prometheus_listen_address": "10.0.0.5",
     "prometheus_web_tls_cert_file": "/tls/server.crt",
@@ -243,6 +245,21 @@ def test_unit(service):
         assert line in unit.splitlines(), line
     assert "canary" not in unit
     assert said["config"]["checks"][0][1:] == [*said["values"]["service"]["arguments"], "--version"]
+
+
+def test_runbooks_without_internet(service):
+    assert not [path for path in rendered(service("prometheus", {})) if path.startswith("pages")]
+    said = service("prometheus", {"prometheus_serve_runbooks": True})
+    pages = {path: text for path, text in rendered(said).items() if path.startswith("pages/")}
+    assert {f"pages/runbooks/{name}.md" for name in [*_rules.alerts(), "severity", "incident-1"]} <= set(pages)
+    assert all("Managed by redisops.monitoring" in text for text in pages.values())
+    assert "--web.user-assets=/etc/prometheus/pages" in said["values"]["service"]["arguments"]
+
+
+def test_runbooks_are_those_of_this_version():
+    version = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
+    default = _ansible.defaults_of("prometheus")["prometheus_runbook_base_url"]
+    assert default == f"https://github.com/redisops/redisops.monitoring/blob/v{version}/docs/runbooks"
 
 
 def test_discovery_by_the_ec2_api(service):

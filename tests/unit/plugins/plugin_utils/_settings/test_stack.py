@@ -147,6 +147,18 @@ def test_paths_of_the_services_are_carried_to_all_who_ask(settings):
     assert grafana["grafana_alertmanager_url"] == "https://10.0.0.5:9093/alertmanager"
 
 
+def test_alerts_and_dashboards_link_to_the_same_runbooks(settings):
+    away = settings("prometheus")[0]["prometheus_runbook_base_url"]
+    assert settings("grafana")[0]["grafana_runbook_base_url"] == away
+    served = {"prometheus_serve_runbooks": True}
+    for role in ("prometheus", "grafana"):
+        url = settings(role, served)[0][f"{role}_runbook_base_url"]
+        assert url == "https://10.0.0.5:9090/user/runbooks"
+    external = {**served, "prometheus_external_url": "https://mon.example.com/prometheus/"}
+    url = settings("grafana", external)[0]["grafana_runbook_base_url"]
+    assert url == "https://mon.example.com/prometheus/user/runbooks"
+
+
 def test_what_the_user_gives_wins_and_what_he_adds_is_added(settings):
     mine = [{"job_name": "mine", "static_configs": []}, {"job_name": "grafana", "static_configs": []}]
     s, dummy = settings(
