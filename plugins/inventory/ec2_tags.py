@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: ec2_tags
 short_description: The tags of EC2 instances by a name that Ansible does not reserve
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Takes the variable C(tags) from the hosts that P(amazon.aws.aws_ec2#inventory) found, and leaves them C(ec2_tags),
     which amazon.aws has since 11.2.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: settings
 short_description: The settings of a role of this collection
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Returns all options of a role for the host of the task, each with the type that its argument spec says. What is not
     set has its default, and so has an empty answer of a survey.

@@ -69,24 +69,24 @@ options:
   source_url_username:
     description: User for a server of O(mirror_url) or O(dashboard_url) that takes a login. It is sent to no other.
     type: str
-    version_added: 1.1.0
+    version_added: 1.0.0
   source_url_password:
     description: Password of O(source_url_username).
     type: str
-    version_added: 1.1.0
+    version_added: 1.0.0
   source_client_cert:
     description: Client certificate for that server. The file may hold the key too.
     type: path
-    version_added: 1.1.0
+    version_added: 1.0.0
   source_client_key:
     description: Key of O(source_client_cert).
     type: path
-    version_added: 1.1.0
+    version_added: 1.0.0
   source_use_proxy:
     description: Use the proxy of the environment for that server.
     type: bool
     default: true
-    version_added: 1.1.0
+    version_added: 1.0.0
   inputs:
     description:
       - Values for the inputs that the dashboard declares in C(__inputs), by name. For a data source that is its UID.

@@ -118,7 +118,7 @@ options:
     description: Paths of configuration files, each with the SHA-256 of what its role writes.
     type: dict
     default: {}
-    version_added: 1.1.0
+    version_added: 1.0.0
   timeout:
     description: Seconds after which a probe is given up.
     type: int
