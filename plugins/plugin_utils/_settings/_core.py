@@ -34,7 +34,7 @@ import yaml
 
 from ...module_utils._text import duration_seconds, is_duration, version_tuple
 from . import mirror
-from ._options import default_of, secret_problems, typed
+from ._options import default_of, masking_problems, secret_problems, typed
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 MARKER = "Managed by redisops.monitoring"
@@ -178,6 +178,9 @@ def judge(role: str, variables: Mapping[str, Any], host: Host) -> tuple[dict[str
     for line in problems(settings, host):  # a setting that cannot be used was replaced by its default
         if not any(re.search(rf"\b{name}\b", line) for name in faults):
             found.append(line)
+    more = f"{host.name} {host.variables.get('monitoring_cluster', '')}"
+    for name, line in masking_problems(settings, options_of(role), more).items():
+        found += [] if any(re.search(rf"\b{name}\b", other) for other in found) else [line]
     return settings, list(dict.fromkeys(found))
 
 

@@ -116,29 +116,63 @@ def _number(value: Any, whole: bool) -> Any:
     return number
 
 
+def secrets_of(value: Any, option: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
+    """Every secret in the value of an option, each with its name."""
+    if option.get("no_log") and isinstance(value, dict):
+        return [(f"{name}.{key}", one) for key, one in value.items()]
+    if option.get("no_log"):
+        return [(name, one) for one in (value if isinstance(value, list) else [value])]
+    entries = enumerate(value) if isinstance(value, list) else [(None, value)]
+    return [
+        secret
+        for index, entry in entries
+        if isinstance(entry, dict)
+        for key, one in (option.get("options") or {}).items()
+        for secret in secrets_of(entry.get(key), one, f"{name}.{key}" if index is None else f"{name}[{index}].{key}")
+    ]
+
+
 def secret_problems(value: Any, option: Mapping[str, Any], name: str) -> list[str]:
     """Secrets with white space around them: services trim files that hold them, and people do not type it.
 
     Contents of credential files and PEM keys have line breaks.
     """
-    if name.endswith(("_credentials", "_private_key")):
-        return []
-    if option.get("no_log") and isinstance(value, dict):
-        option = {"options": {key: {"no_log": True} for key in value}}
-    if option.get("options"):
-        entries = enumerate(value) if isinstance(value, list) else [(None, value)]
-        return [
-            line
-            for index, entry in entries
-            if isinstance(entry, dict)
-            for key, one in option["options"].items()
-            for line in secret_problems(
-                entry.get(key), one, f"{name}.{key}" if index is None else f"{name}[{index}].{key}"
-            )
-        ]
-    if option.get("no_log") and isinstance(value, str) and (value != value.strip() or "\n" in value or "\r" in value):
-        return [
-            f"{name} has white space at an end or a line break in it, as what `echo` prints or a file read without"
-            " rstrip has: write it without, for a vault with `printf %s SECRET | ansible-vault encrypt_string`"
-        ]
-    return []
+    return [
+        f"{path} has white space at an end or a line break in it, as what `echo` prints or a file read without"
+        " rstrip has: write it without, for a vault with `printf %s SECRET | ansible-vault encrypt_string`"
+        for path, one in secrets_of(value, option, name)
+        if not re.search(r"(_credentials|_private_key)(\.|$)", path)
+        and isinstance(one, str)
+        and (one != one.strip() or "\n" in one or "\r" in one)
+    ]
+
+
+# What results say that are read again, by the next task or by verify and doctor: paths, units, addresses, states.
+WORDS = (
+    "/etc/redisops/grafana/credentials/admin_password /opt/prometheus/current redis-server.service"
+    " redis_exporter.service node_exporter.service blackbox_exporter.service alertmanager.service rediss://localhost:6379"
+    " https://127.0.0.1 -----BEGIN CERTIFICATE----- passed failed skipped changed restarted monitoring cluster"
+)
+MASKED = (
+    " is part of a path, an address or another setting, or shorter than 4 characters: Ansible would mask it wherever it"
+    " appears, and results would be read wrong. Choose another"
+)
+
+
+def masking_problems(
+    settings: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]], more: str
+) -> dict[str, str]:
+    """Secrets that are part of what is no secret: Ansible masks them there as well, and what is read again is wrong.
+
+    By the name of the option.
+    """
+    secrets, texts = [], [WORDS, more]
+    for name, option in options.items():
+        found = secrets_of(settings[name], option, name)
+        secrets += [(name, path, str(one)) for path, one in found if one]
+        texts += [] if found else [json.dumps(settings[name], default=str)]
+    return {
+        name: f"{path}{MASKED}"
+        for name, path, secret in secrets
+        if len(secret) < 4 or any(secret in text for text in texts)
+    }

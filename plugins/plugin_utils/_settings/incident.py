@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from . import _core
+from ._options import secrets_of
 
 ROLES = {"redis": ("redis_exporter",), "monitoring": ("prometheus", "alertmanager", "blackbox_exporter", "grafana")}
 UNITS = {
@@ -36,18 +37,5 @@ def evidence(s: dict, host: _core.Host) -> dict:
 
 def secrets(role: str, s: dict) -> list[str]:
     """Every secret that the settings of a role hold; what systemd hands over to the services is masked as well."""
-    return [one for name, option in _core.options_of(role).items() for one in secrets_in(s[name], option)]
-
-
-def secrets_in(value, option: dict) -> list[str]:
-    entries = value if isinstance(value, list) else [value]
-    if option.get("no_log"):
-        texts = [one for entry in entries for one in (entry.values() if isinstance(entry, dict) else [entry])]
-        return [str(one) for one in texts if one]
-    return [
-        one
-        for entry in entries
-        if isinstance(entry, dict)
-        for key, inner in (option.get("options") or {}).items()
-        for one in secrets_in(entry.get(key), inner)
-    ]
+    options = _core.options_of(role).items()
+    return [str(one) for name, option in options for dummy, one in secrets_of(s[name], option, name) if one]

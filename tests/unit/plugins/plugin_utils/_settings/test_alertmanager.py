@@ -357,8 +357,8 @@ AMTOOL = {
         "alertmanager_inhibit_rules": [{"source_matchers": ["a = b"], "target_matchers": ["c = d"], "equal": ["x"]}],
         "alertmanager_receivers": [
             dict(CHAT, slack={"api_url": "https://h/x", "channel": "#redis"}),
-            dict(ONCALL, email=dict(MAIL, require_tls="no"), pagerduty={"routing_key": "x", "url": "https://e.eu/v2"}),
-            {"name": "hook", "webhook": webhook(public_url="true", username="a", password="b", max_alerts=3)},
+            dict(ONCALL, email=dict(MAIL, require_tls="no"), pagerduty={"routing_key": "R0ut1ng", "url": "https://e.eu/v2"}),
+            {"name": "hook", "webhook": webhook(public_url="true", username="hook", password="b-canary", max_alerts=3)},
         ],
         "alertmanager_default_receiver": "hook",
         "alertmanager_time_intervals": [

@@ -67,7 +67,7 @@ def demo(monkeypatch):
         ("demo_insecure", "false", False),
         ("demo_insecure", "yes", True),
         ("demo_insecure", 1, True),
-        ("demo_users", '{"admin": "pw"}', {"admin": "pw"}),
+        ("demo_users", '{"admin": "horse"}', {"admin": "horse"}),
         ("demo_names", [1, "b"], ["1", "b"]),
         ("demo_ports", "22, 80\n443\n", [22, 80, 443]),
         ("demo_receivers", [{"name": 1, "port": "2"}], [{"name": "1", "port": 2}]),
@@ -240,6 +240,37 @@ def test_a_secret_with_white_space_around_it_is_refused_in_every_role(role, name
     assert line.startswith(f"{name}{'.admin' if option['type'] == 'dict' else ''} has white space")
     assert "horse" not in line
     assert _options.secret_problems({"admin": "good"} if option["type"] == "dict" else "good", option, name) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["redis", "prometheus", "admin", "password", "6379", "rediss", "monitoring-1", "prod", "passed", "x", "BEGIN"],
+)
+def test_a_secret_that_results_would_be_masked_by_is_refused(judge, host, text):
+    """With the password redis the address of Redis became ********s://127.0.0.1 in results."""
+    on = host(group_names=["redis"], variables={"monitoring_cluster": "redis-prod"})
+    found = judge("redis_exporter", {"redis_exporter_redis_password": text, "redis_exporter_web_insecure": True}, on)
+    [line] = [one for one in found if one.startswith("redis_exporter_redis_password is part of a path, an address or")]
+    assert line.endswith("results would be read wrong. Choose another")
+    assert f" {text} " not in line
+    good = judge("redis_exporter", {"redis_exporter_redis_password": "correct-horse"}, on)
+    assert not any("redis_exporter_redis_password" in line for line in good)
+
+
+@pytest.mark.parametrize(("role", "name", "option"), SECRETS, ids=[name for dummy, name, dummy in SECRETS])
+def test_so_it_is_in_every_role(role, name, option):
+    settings = _core.read(role, {}, all_needed=False)[0]
+    for bad in ("redis", "own-name", "hidden"):
+        settings[name] = {"admin": bad} if option["type"] == "dict" else bad
+        found = _options.masking_problems(settings, _core.options_of(role), "own-name")
+        assert (name in found) is (bad != "hidden")
+
+
+def test_a_secret_that_another_setting_has_is_refused(judge):
+    found = judge("prometheus", {"prometheus_exporter_username": "scraper", "prometheus_exporter_password": "scraper"})
+    assert [line.partition(" is part of")[0] for line in found] == ["prometheus_exporter_password"]
+    found = judge("prometheus", {"prometheus_web_users": {"admin": "30dx", "b": "0.0.1"}})
+    assert [line.partition(" is part of")[0] for line in found] == ["prometheus_web_users.b"]
 
 
 def test_secrets_inside_of_a_list_are_looked_at():

@@ -168,7 +168,7 @@ def test_what_the_user_gives_wins_and_what_he_adds_is_added(settings):
             "prometheus_web_users": {"alice": "hers", "grafana": "given"},
             "prometheus_web_tls_cert_file": "/pki/a.crt",
             "prometheus_web_tls_key_file": "/pki/a.key",
-            "prometheus_credentials": {"token": "t"},
+            "prometheus_credentials": {"token": "t0ken-of-mine"},
             "prometheus_rules_disabled": ["RedisSwapping"],
             "monitoring_services": ["redis_exporter", "prometheus", "grafana"],
         },
