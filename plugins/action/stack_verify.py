@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core, verify
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core, _stack, verify
 
 
 class ActionModule(ActionBase):
@@ -15,6 +15,10 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         args = dict(self._task.args)
         if args.get("test") in verify.TESTS and not (args.get("url") or args.get("exporter")):
+            part = verify.TESTS[args["test"]][1][0]
+            if not _stack.switched_on(part, _ansible.context([], task_vars, self._templar)[0]):
+                row = {"subject": args.get("name"), "expected": "", "found": "monitoring_services leaves out %s" % part}
+                return {**result, "changed": False, "rows": [{**row, "state": "skipped"}]}
             args = {**self.options(args["test"], task_vars), **args}
         result.update(
             self._execute_module("redisops.monitoring.stack_verify", module_args=args, task_vars=task_vars, tmp=tmp)

@@ -67,7 +67,7 @@ def judge(stack, host, service):
         yield Symptom("%s does not work" % about.title, by_data(host, service))
     elif known == "absent" and service in stack.expected:
         yield absent(stack, host, service, unit)
-    elif known == "down":
+    elif known == "down" and not switched_off(stack, service, unit):
         yield down(stack, host, service, unit)
     elif known == "hung":
         seen = "process %d is in state T (stopped)" % unit["pid"]
@@ -83,6 +83,11 @@ def judge(stack, host, service):
     elif known == "works" and unit["found"]:
         yield from restart_due(stack, host, service, unit)
         yield from expires_soon(stack, host, service, ready)
+
+
+def switched_off(stack, service, unit):
+    """Of monitoring_services left out, and of systemd's as well."""
+    return service in SERVICES and service not in stack.expected and not unit.get("enabled", True)
 
 
 def restart_of(service):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
 from doctor_faults import MONITORING
 
@@ -27,3 +28,17 @@ def test_a_file_that_several_services_are_given_is_one_finding_for_all_of_them(s
     assert finding["id"] == "prometheus_file"
     restart = "sudo systemctl restart alertmanager.service grafana-server.service prometheus.service"
     assert finding["cure"][1]["run"] == restart
+
+
+@pytest.mark.parametrize(
+    ("left_out", "enabled", "found"),
+    [(True, False, []), (True, True, ["grafana_stopped"]), (False, False, ["grafana_stopped"])],
+)
+def test_a_service_that_is_switched_off_is_not_missed(stack, left_out, enabled, found):
+    evidence = stack["hosts"][MONITORING]["evidence"]
+    evidence["units"]["grafana-server.service"].update(
+        active=False, state="inactive", result="success", enabled=enabled
+    )
+    evidence["grafana"] = {"ready": {"url": "https://x/", "answered": False, "cause": "refused", "error": "refused"}}
+    stack["expected"] = ["prometheus", "alertmanager", "blackbox_exporter"] + ([] if left_out else ["grafana"])
+    assert [one["id"] for one in diagnose(stack)] == found
