@@ -148,6 +148,13 @@ options:
         an error and nothing is changed.
     type: bool
     default: false
+  dry_run:
+    description:
+      - In check mode, also ask AWS whether it would allow the changes, by dry runs of the calls. A missing right is an
+        error then, and RV(error) has the action that was denied.
+    type: bool
+    default: false
+    version_added: 1.1.0
 extends_documentation_fragment:
   - redisops.monitoring._attributes
   - amazon.aws.common.modules
@@ -368,6 +375,7 @@ def main():
             "adopt": {"type": "bool", "default": False},
             "allow_world": {"type": "bool", "default": False},
             "allow_gap": {"type": "bool", "default": False},
+            "dry_run": {"type": "bool", "default": False},
         },
         mutually_exclusive=[("group_id", "group_name")],
         required_one_of=[("group_id", "group_name")],

@@ -305,6 +305,31 @@ class SecurityGroup:
         self.rules = [by_id.get(rule.id, rule) for rule in self.rules]
         self.done.update({("~", change.rule.key): text.updated_line(change, self.names) for change in changes})
 
+    def ask_rights(self, plan):
+        """Whether AWS would let this run make the changes: it judges the calls and carries none of them out."""
+        for operation, request in self._writes(plan):
+            try:
+                self._call(operation, DryRun=True, **request)
+            except ClientError as error:
+                if _code(error) != "DryRunOperation":
+                    raise
+
+    def _writes(self, plan):
+        owner = self.params["owner"]
+        tags = {"TagSpecifications": ec2_rules.tag_specifications({ec2_rules.OWNER_TAG: owner})} if owner else {}
+        for direction in ec2_rules.DIRECTIONS:
+            new = [want for want in plan.add if want.key.direction == direction]
+            old = [rule.id for rule in plan.remove if rule.key.direction == direction]
+            if new:
+                request = {"GroupId": self.id, "IpPermissions": ec2_rules.permissions(new), **tags}
+                yield f"authorize_security_group_{direction}", request
+            if old:
+                yield f"revoke_security_group_{direction}", {"GroupId": self.id, "SecurityGroupRuleIds": old}
+        if any(change.description is not None for change in plan.update):
+            described = [change for change in plan.update if change.description is not None]
+            request = {"GroupId": self.id, "SecurityGroupRules": ec2_rules.description_updates(described)}
+            yield "modify_security_group_rules", request
+
     # --- reporting
 
     def identity(self):
@@ -429,6 +454,8 @@ def _converge(module, group, wanted):
     for warning in group.warnings:
         module.warn(warning)
     if module.check_mode:
+        if module.params["dry_run"]:
+            group.ask_rights(plan)
         rules = ec2_rules.predict(plan, before, module.params["owner"])
         return group.result(plan, rules, text.lines(plan, group.names))
     group.converge()

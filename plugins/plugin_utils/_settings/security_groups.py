@@ -113,7 +113,7 @@ def rehearsal(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> tu
     ):
         call = TASKS[task](s, host)
         if call and rules:
-            args = {**call["args"], "vpc_id": planned["vpc_id"], "rules": rules}
+            args = {**call["args"], "vpc_id": planned["vpc_id"], "rules": rules, "dry_run": not host.check_mode}
             answers[setting] = run(f"redisops.monitoring.{call['module']}", args)
     lines = [f"{setting}: {answer['msg']}" for setting, answer in answers.items() if answer.get("failed")]
     return lines, any(answer.get("changed") for answer in answers.values())

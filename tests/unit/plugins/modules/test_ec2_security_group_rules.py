@@ -612,6 +612,19 @@ def test_full_group_is_an_error_with_numbers(aws):
     ]
 
 
+def test_aws_is_asked_whether_it_would_allow_it(aws):
+    """In check mode, for each kind of call that the run would make; nothing is carried out."""
+    wanted = [{"ports": [9121], "group_name": ["prometheus-sg"]}, {"ports": [9100], "group_name": ["prometheus-sg"]}]
+    for code in ("DryRunOperation", "UnauthorizedOperation"):
+        aws.found(cidr(7, 9000, Tags=[{"Key": "redis-monitoring:owner", "Value": "us"}]))
+        for operation in ("authorize_security_group_ingress", "revoke_security_group_ingress")[: 1 + (code[0] == "D")]:
+            aws.stubber.add_client_error(operation, code, "no", http_status_code=412)
+        result = aws(wanted, check=True, dry_run=True, owner="us", purge="owned")
+        assert result.get("failed", False) == (code == "UnauthorizedOperation"), result
+    assert result["error"]["missing_permission"] == "ec2:AuthorizeSecurityGroupIngress"
+    assert "nothing" in result["msg"]
+
+
 def test_full_group_is_foretold_in_check_mode(aws):
     full_group(aws)
     assert aws(SWAP, check=True)["changed"] is True

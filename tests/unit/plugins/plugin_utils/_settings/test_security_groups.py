@@ -186,7 +186,7 @@ def test_aws_is_asked_what_the_role_would_do(rehearsal):
         ("ec2_security_group_rules", "redis-sg", "redisops/exporters", 3),
         ("ec2_security_group_rules", "prometheus-sg", "redisops/admins", 1),
     ]
-    assert {args["vpc_id"] for dummy, args in asked} == {"vpc-1"}
+    assert {(args["vpc_id"], args["dry_run"]) for dummy, args in asked} == {("vpc-1", True)}
 
 
 def test_without_groups_nobody_is_asked(rehearsal):
