@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from . import _core, _grafana_urls, mirror
+from . import _core, _grafana_urls, _storage, mirror
 
 UID = re.compile("[a-zA-Z0-9_-]{1,40}")
 UID_RULE = "1 to 40 of a-z, A-Z, 0-9, - and _"
@@ -74,6 +74,13 @@ def datasources(s: dict) -> list[dict]:
     if s["grafana_cloudwatch_region"]:
         data = {"authType": "default", "defaultRegion": s["grafana_cloudwatch_region"]}
         found.append({"uid": "cloudwatch", "name": "CloudWatch", "json_data": data, "check_health": False})
+    first = found[0] if found and found[0]["uid"] == "prometheus" else {}
+    for name, url in s["grafana_prometheus_replicas"].items():  # with the login and the CA of the first
+        uid = "prometheus-" + re.sub("[^a-zA-Z0-9_-]", "-", name)[:29]
+        more = {"uid": uid, "name": f"Prometheus of {name}", "ds_url": url, "check_health": False}
+        found.append({**first, "ds_type": "prometheus", **more})
+    if _storage.datasource(s):
+        found.append(_storage.datasource(s))
     common = {"access": "proxy", "basic_auth_user": ""}
     return [{**common, "ds_type": one["uid"], "is_default": one["uid"] == "prometheus", **one} for one in found]
 

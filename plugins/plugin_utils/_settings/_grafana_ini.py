@@ -118,6 +118,7 @@ def own_sections(s: dict, host: _core.Host) -> dict:
         "auth": {
             "login_maximum_inactive_lifetime_duration": "12h",
             "login_maximum_lifetime_duration": "7d",
+            "sigv4_auth_enabled": True if s["monitoring_remote_storage"].get("kind") == "amp" else None,
         },
         "auth.anonymous": {"enabled": False},
         "snapshots": {"external_enabled": False},

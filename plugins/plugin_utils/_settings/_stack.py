@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import _core, _grafana_urls, _secrets, _web, prometheus
+from . import _core, _grafana_urls, _jobs, _secrets, _web
 
 TLS = "/etc/redisops/tls"
 CA = f"{TLS}/ca.crt"
@@ -24,7 +24,6 @@ PROBE = (f"{TLS}/probe.crt", f"{TLS}/probe.key")
 REDIS_CA = f"{TLS}/redis_ca.crt"
 SERVICES = ("redis_exporter", "node_exporter", "prometheus", "alertmanager", "blackbox_exporter", "grafana")
 CERTIFICATES = ("own", "ca", "hook", "files")
-SCRAPER = "prometheus"  # the account of Prometheus at the other services
 # What is added to, by the key that tells two entries apart; dictionaries have theirs.
 ADDED_TO = {"prometheus_scrape_configs": "job_name", "prometheus_rules_disabled": ""}
 # Alerts about a service that is switched off.
@@ -175,9 +174,9 @@ class Stack:
         return {
             "redis_exporter_redis_password": lambda: self.password("redis_exporter/redis"),
             "redis_exporter_acl_manage": lambda: bool(self.variables.own.get("redis_exporter_acl_admin_user")),
-            "redis_exporter_web_username": lambda: SCRAPER,
+            "redis_exporter_web_username": lambda: _jobs.SCRAPER,
             "redis_exporter_web_password": password,
-            "node_exporter_web_users": lambda: {SCRAPER: password()},
+            "node_exporter_web_users": lambda: {_jobs.SCRAPER: password()},
             **self.certificate("redis_exporter_web_tls", ca=False),
             **self.certificate("node_exporter_web_tls"),
         }
@@ -231,7 +230,7 @@ class Stack:
             "grafana_listen_address": lambda: "",
             "grafana_admin_password": lambda: self.password("grafana/admin"),
             "grafana_secret_key": lambda: self.password("grafana/secret_key"),
-            "grafana_metrics_username": lambda: SCRAPER,
+            "grafana_metrics_username": lambda: _jobs.SCRAPER,
             "grafana_metrics_password": lambda: self.password("grafana/metrics"),
             "grafana_prometheus_scrape_interval": lambda: self.of("prometheus")["prometheus_scrape_interval"],
             **self.certificate("grafana_tls"),
@@ -241,6 +240,9 @@ class Stack:
                 found.update(self.datasource(name))
         if self.on("prometheus"):
             found["grafana_runbook_base_url"] = lambda: self.of("prometheus")["prometheus_runbook_base_url"]
+            found["grafana_prometheus_replicas"] = lambda: {
+                name: self.url_of("prometheus", name) for name in self.others
+            }
         return found
 
     def datasource(self, name: str) -> dict[str, Callable[[], Any]]:
@@ -259,12 +261,12 @@ class Stack:
         found: dict[str, Callable[[], Any]] = {
             "prometheus_listen_address": lambda: "",
             "prometheus_web_users": lambda: {name: self.password(f"prometheus/{name}") for name in users},
-            "prometheus_exporter_username": lambda: SCRAPER,
+            "prometheus_exporter_username": lambda: _jobs.SCRAPER,
             "prometheus_exporter_password": lambda: self.password("exporters/prometheus"),
-            "prometheus_credentials": self.scrape_passwords,
-            "prometheus_credential_files": self.scrape_cas,
-            "prometheus_alertmanagers": self.alertmanagers,
-            "prometheus_scrape_configs": self.jobs,
+            "prometheus_credentials": lambda: _jobs.scrape_passwords(self),
+            "prometheus_credential_files": lambda: _jobs.scrape_cas(self),
+            "prometheus_alertmanagers": lambda: _jobs.alertmanagers(self),
+            "prometheus_scrape_configs": lambda: _jobs.jobs(self),
             "prometheus_rules_disabled": self.rules_disabled,
             "prometheus_runbook_base_url": self.runbooks,
             **self.certificate("prometheus_web_tls"),
@@ -309,148 +311,26 @@ class Stack:
             return _core.options_of("prometheus")["prometheus_runbook_base_url"]["default"]
         return f"{s['prometheus_external_url'].rstrip('/') or self.url('prometheus')}/user/runbooks"
 
+    @property
+    def members(self) -> list[str]:
+        """The monitoring hosts."""
+        return list(self.host.groups.get("monitoring", [])) or [self.host.name]
+
+    @property
+    def others(self) -> list[str]:
+        return [name for name in self.members if name != self.host.name]
+
+    def at(self, name: str, port: int | str | None) -> str:
+        return f"{_core.bracket(_core.address_of(self.host.hostvars[name], name))}:{port}"
+
+    def target_of(self, role: str, name: str) -> str:
+        """Where a service of a monitoring host is reached; its settings are those of this host."""
+        web = self.asked(role)
+        return self.target(web) if name == self.host.name else self.at(name, web.setting("port"))
+
+    def url_of(self, role: str, name: str) -> str:
+        web = self.asked(role)
+        return f"{web.scheme}://{self.target_of(role, name)}{web.prefix}"
+
     def grafana_page(self) -> str:
         return self.of("grafana")["grafana_root_url"].rstrip("/") or self.url("grafana")
-
-    # What Prometheus scrapes
-
-    def scrape_passwords(self) -> dict[str, str]:
-        found = {}
-        if self.on("alertmanager") and self.asked("alertmanager").users.get(SCRAPER):
-            found["alertmanager_password"] = self.asked("alertmanager").users[SCRAPER]
-        grafana = self.of("grafana")
-        if self.on("grafana") and grafana["grafana_metrics_username"]:
-            found["grafana_password"] = grafana["grafana_metrics_password"]
-        return found
-
-    def scrape_cas(self) -> dict[str, str]:
-        cas = {"alertmanager": "", "grafana": ""}
-        if self.on("alertmanager") and self.asked("alertmanager").tls:
-            cas["alertmanager"] = self.asked("alertmanager").ca_file
-        if self.on("grafana"):
-            cas["grafana"] = self.of("grafana")["grafana_tls_ca_file"]
-        return {f"{name}_ca.crt": path for name, path in cas.items() if path}
-
-    def client(self, service: str, user: str) -> dict[str, Any]:
-        """Keys of a scrape job or an Alertmanager: with what CA and login it is asked."""
-        found: dict[str, Any] = {}
-        if f"{service}_ca.crt" in self.scrape_cas():
-            found["tls_config"] = {"ca_file": f"{_core.given('prometheus')}/{service}_ca.crt"}
-        if user and f"{service}_password" in self.scrape_passwords():
-            password = f"{_core.given('prometheus')}/{service}_password"
-            found["basic_auth"] = {"username": user, "password_file": password}
-        return found
-
-    def alertmanagers(self) -> list[dict[str, Any]]:
-        if not self.on("alertmanager"):
-            return []
-        web = self.asked("alertmanager")
-        members = self.host.groups.get("monitoring", [])
-        targets = [
-            self.target(web)
-            if name == self.host.name
-            else f"{_core.bracket(_core.address_of(self.host.hostvars[name], name))}:{web.setting('port')}"
-            for name in members
-        ]
-        entry = {"scheme": web.scheme, **self.client("alertmanager", SCRAPER), "static_configs": [{"targets": targets}]}
-        return [{**entry, "path_prefix": web.prefix} if web.prefix else entry]
-
-    def jobs(self) -> list[dict[str, Any]]:
-        mine = {"node": self.host.name}
-        found = []
-        if self.on("alertmanager"):
-            web = self.asked("alertmanager")
-            found.append(
-                {
-                    "job_name": "alertmanager",
-                    "scheme": web.scheme,
-                    "metrics_path": f"{web.prefix}/metrics",
-                    **self.client("alertmanager", SCRAPER),
-                    "static_configs": [{"targets": [self.target(web)], "labels": mine}],
-                }
-            )
-        if self.on("grafana"):
-            parts = urlsplit(self.url("grafana"))
-            found.append(
-                {
-                    "job_name": "grafana",
-                    "scheme": parts.scheme,
-                    "metrics_path": f"{parts.path}/metrics",
-                    **self.client("grafana", self.of("grafana")["grafana_metrics_username"]),
-                    "static_configs": [{"targets": [parts.netloc], "labels": mine}],
-                }
-            )
-        if self.on("node_exporter"):
-            found += self.node_jobs(mine)
-        if self.on("blackbox_exporter"):
-            found += self.probe_jobs(mine)
-        return found
-
-    def node_jobs(self, mine: dict[str, str]) -> list[dict[str, Any]]:
-        s = self.of("prometheus")
-        given = _core.given("prometheus")
-        node: dict[str, Any] = {"job_name": "node", "honor_labels": True, "scheme": s["prometheus_exporter_scheme"]}
-        if s["prometheus_exporter_ca_file"]:
-            node["tls_config"] = {"ca_file": f"{given}/exporter_ca.crt"}
-        if s["prometheus_exporter_username"]:
-            user = s["prometheus_exporter_username"]
-            node["basic_auth"] = {"username": user, "password_file": f"{given}/exporter_password"}
-        node["static_configs"] = self.nodes(self.port_of_nodes("node_exporter_port", 9100))
-        port = self.of("node_exporter")["node_exporter_port"]
-        return [
-            node,
-            {  # the host itself, over loopback; metrics about a node keep its labels
-                "job_name": "node-monitoring",
-                "honor_labels": True,
-                "static_configs": [{"targets": [f"127.0.0.1:{port}"], "labels": {"job": "node", **mine}}],
-            },
-        ]
-
-    def probe_jobs(self, mine: dict[str, str]) -> list[dict[str, Any]]:
-        """The exporter of probes itself, and what it probes."""
-        web = self.asked("blackbox_exporter")
-        relabel = [
-            {"source_labels": ["__address__"], "target_label": "__param_target"},
-            {"source_labels": ["__param_target"], "target_label": "instance"},
-            {"target_label": "__address__", "replacement": web.target},
-        ]
-        endpoints = {
-            "prometheus": f"{self.url('prometheus')}/-/healthy",
-            "alertmanager": f"{self.url('alertmanager')}/-/healthy" if self.on("alertmanager") else "",
-            "grafana": f"{self.url('grafana')}/api/health" if self.on("grafana") else "",
-        }
-        probed = [
-            {"targets": [url], "labels": {"endpoint": name, **mine}}
-            for name, url in endpoints.items()
-            if url.startswith("https://")
-        ]
-        return [
-            {"job_name": "blackbox_exporter", "static_configs": [{"targets": [web.target], "labels": mine}]},
-            {
-                "job_name": "redis-tls",
-                "metrics_path": "/probe",
-                "params": {"module": ["redis_tls"]},
-                "static_configs": self.nodes(self.redis_port()),
-                "relabel_configs": relabel,
-            },
-            {
-                "job_name": "monitoring-endpoints",
-                "metrics_path": "/probe",
-                "params": {"module": ["https"]},
-                "static_configs": probed,
-                "relabel_configs": relabel,
-            },
-        ]
-
-    def nodes(self, port: int) -> list[dict[str, Any]]:
-        """The Redis nodes; too few are an error of the targets of redis-cluster."""
-        return prometheus.inventory_targets(self.of("prometheus"), self.host, port)[0]
-
-    def port_of_nodes(self, name: str, default: int) -> int:
-        nodes = self.host.groups.get("redis", [])
-        return int(self.host.hostvars[nodes[0]].get(name, default)) if nodes else default
-
-    def redis_port(self) -> int:
-        nodes = self.host.groups.get("redis", [])
-        address = self.host.hostvars[nodes[0]].get("redis_exporter_redis_addr", "") if nodes else ""
-        return urlsplit(str(address)).port or 6379

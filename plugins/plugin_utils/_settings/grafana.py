@@ -9,7 +9,7 @@ import re
 from urllib.parse import urlsplit
 
 from ...module_utils._text import version_tuple
-from . import _core, _data, _grafana_content, _grafana_ini, _grafana_urls, mirror
+from . import _core, _data, _grafana_content, _grafana_ini, _grafana_urls, _storage, mirror
 
 UNIT = "grafana-server.service"
 DROP_IN = f"/etc/systemd/system/{UNIT}.d/redisops.conf"
@@ -62,6 +62,12 @@ def problems(s: dict, host: _core.Host) -> list[str]:
             if not NETWORK.fullmatch(address)
         ),
         *_grafana_content.dashboard_problems(s, host),
+        *(
+            f"grafana_prometheus_replicas.{name} is {url}, which is not a URL such as https://10.0.0.8:9090"
+            for name, url in s["grafana_prometheus_replicas"].items()
+            if not re.match(r"https?://[^/\s@]+", str(url))
+        ),
+        *_storage.problems(s),
         *mirror.problems(s),
     ]
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from ...module_utils._text import version_tuple
 from .. import _scrape_targets
-from . import _core, _data, _rules, _web
+from . import _core, _data, _rules, _storage, _web
 
 OWN_CHECKS = ("prometheus_alert_thresholds", "prometheus_alert_for", "prometheus_rules_disabled")
 OWN_FLAGS = ["config.file", "storage.tsdb.path", "web.listen-address", "web.config.file"]
 OWN_CREDENTIALS = [
     "web.yml", "web_password", "exporter_password", "web.crt", "web.key", "web_ca.crt", "exporter_ca.crt",
-    "exporter.crt", "exporter.key",
+    "exporter.crt", "exporter.key", "remote_storage_password", "remote_storage_ca.crt",
 ]  # fmt: skip
 RETENTION = "storage.tsdb.retention"
 LONGEST_INTERVAL = "2m"  # with it, one sample of a five-minute window may be missing
@@ -56,6 +56,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     )
     found += _core.credential_names(s, "prometheus", OWN_CREDENTIALS)
     found += user_rules_problems(s, host)
+    found += _storage.problems(s) + _storage.label_problems(s)
     found += _core.flags_problems(s, "prometheus", OWN_FLAGS) + _data.problems(s, host, "prometheus")
     if s["prometheus_discovery"] == "ec2_sd" and not ec2_region(s):
         found.append("prometheus_discovery is ec2_sd: set prometheus_ec2_sd.region")
@@ -183,6 +184,7 @@ def service(s: dict, host: _core.Host) -> dict:
     secrets = {
         **({"web_password": site.users[site.user]} if site.user else {}),
         **({"exporter_password": s["prometheus_exporter_password"]} if s["prometheus_exporter_username"] else {}),
+        **_storage.secrets(s),
         **s["prometheus_credentials"],
     }
     secret_files = site.secret_files(secrets)
@@ -193,6 +195,7 @@ def service(s: dict, host: _core.Host) -> dict:
         "exporter_ca.crt": s["prometheus_exporter_ca_file"] if s["prometheus_exporter_scheme"] == "https" else "",
         "exporter.crt": s["prometheus_exporter_cert_file"],
         "exporter.key": s["prometheus_exporter_key_file"],
+        **_storage.credential_files(s),
         **s["prometheus_credential_files"],
     }
     own_flags = {
@@ -243,7 +246,9 @@ def service(s: dict, host: _core.Host) -> dict:
             **s,
             "given": GIVEN,
             **site.values,
-            "external_labels": {name: str(value) for name, value in s["prometheus_external_labels"].items()},
+            "external_labels": _storage.external_labels(s, host),
+            "alert_relabelling": _storage.alert_relabelling(s, host),
+            "remote_write": _storage.remote_write(s, host, GIVEN),
             "retention": retention(s) if retention_in_file(s) else {},
             "targets": found,
             "ec2_sd": ec2_sd(s),

@@ -12,7 +12,7 @@ from ...filter.networks import networks
 from ...module_utils import _http
 from . import _core
 
-COMMA_LISTS = ("security_groups_exporter_cidrs", "security_groups_admin_ports")
+COMMA_LISTS = ("security_groups_exporter_cidrs", "security_groups_admin_ports", "security_groups_member_ports")
 
 
 def problems(s: dict, host: _core.Host) -> list[str]:
@@ -27,12 +27,16 @@ def problems(s: dict, host: _core.Host) -> list[str]:
         )
     if not s["security_groups_admin_ports"]:
         found.append("security_groups_admin_ports is empty: name the ports that monitoring_admin_cidrs may reach")
-    ports = [*s["security_groups_admin_ports"], *(port for port, dummy in exporter_ports(s))]
+    ports = [
+        *s["security_groups_admin_ports"],
+        *s["security_groups_member_ports"],
+        *(port for port, dummy in exporter_ports(s)),
+    ]
     wrong = ", ".join(str(port) for port in ports if not 1 <= port <= 65535)
     if wrong:
         found.append(
             f"{wrong} among the ports: give ports from 1 to 65535 in security_groups_admin_ports,"
-            " security_groups_exporter_port and _more_ports"
+            " security_groups_member_ports, security_groups_exporter_port and _more_ports"
         )
     for name in ("monitoring_admin_cidrs", "security_groups_exporter_cidrs"):
         found += networks(s[name], name)["problems"]
@@ -60,11 +64,15 @@ def plan(s: dict, host: _core.Host, found: dict) -> dict:
     group = s["monitoring_security_group"]
     source = by_family(exporters) if exporters else {"group_id" if group.startswith("sg-") else "group_name": [group]}
     admin_rule = {"ports": s["security_groups_admin_ports"], "rule_desc": "Monitoring admins"}
+    admin_rules = [{**admin_rule, **by_family(admins["networks"])}] if admins["networks"] else []
+    if group and len(host.groups.get("monitoring", [])) > 1:
+        itself = {"group_id" if group.startswith("sg-") else "group_name": [group]}
+        admin_rules.append({"ports": s["security_groups_member_ports"], "rule_desc": "Monitoring hosts", **itself})
     return {
         "problems": list(dict.fromkeys([*lines, *problems(s, host), *admins["problems"]])),
         "vpc_id": vpc_id,
         "exporter_rules": [{"ports": [port], "rule_desc": text, **source} for port, text in exporter_ports(s)],
-        "admin_rules": [{**admin_rule, **by_family(admins["networks"])}] if admins["networks"] else [],
+        "admin_rules": admin_rules,
     }
 
 

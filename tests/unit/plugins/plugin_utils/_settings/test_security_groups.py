@@ -15,9 +15,9 @@ ANSWER = {"status": 200, "content": "8.8.8.8\n"}
 
 @pytest.fixture
 def plan(read, host):
-    def run(changed=None, vpcs=None, checkip=None):
+    def run(changed=None, vpcs=None, checkip=None, **about):
         s = read("security_groups", {**GROUPS, **(changed or {})})
-        return security_groups.plan(s, host(), {"vpcs": vpcs or SKIPPED, "checkip": checkip or SKIPPED})
+        return security_groups.plan(s, host(**about), {"vpcs": vpcs or SKIPPED, "checkip": checkip or SKIPPED})
 
     return run
 
@@ -63,6 +63,13 @@ def test_administrators_reach_the_pages(plan):
     ]
     text = plan({"monitoring_admin_cidrs": ["198.51.100.0/24"], "security_groups_admin_ports": "22,3000"})
     assert text["admin_rules"][0]["ports"] == [22, 3000]
+
+
+def test_monitoring_hosts_reach_each_other(plan):
+    made = plan(groups={"redis": [], "monitoring": ["mon-1", "mon-2"]})
+    assert made["admin_rules"] == [
+        {"ports": [3000, 9090, 9093, 9094], "rule_desc": "Monitoring hosts", "group_name": ["prometheus-sg"]}
+    ]
 
 
 def test_the_vpc_is_found_by_its_name(plan):

@@ -209,6 +209,31 @@ def test_two_monitoring_hosts_send_to_both(settings):
     assert s["prometheus_alertmanagers"][0]["static_configs"] == [{"targets": ["10.0.0.5:9093", "10.0.0.6:9093"]}]
 
 
+def test_two_monitoring_hosts_watch_each_other(settings):
+    hosts = {"mon-1": {"ansible_host": "10.0.0.5"}, "mon-2": {"private_ip_address": "10.0.0.6"}}
+    groups = {"redis": [], "monitoring": ["mon-1", "mon-2"]}
+    about = {"name": "mon-1", "addresses": ["10.0.0.5"], "groups": groups, "hostvars": hosts}
+    own = {**SHARED, "prometheus_discovery": "ec2_sd", "monitoring_aws_region": "us-east-1"}
+    s, dummy = settings("prometheus", own, **about)
+    found = jobs(s)
+    other = found["prometheus-replicas"]
+    assert other["static_configs"] == [{"targets": ["10.0.0.6:9090"], "labels": {"job": "prometheus", "node": "mon-2"}}]
+    assert other["basic_auth"] == {"username": "admin", "password_file": f"{GIVEN}/web_password"}
+    assert other["scheme"] == "https" and other["tls_config"] == {"ca_file": f"{GIVEN}/web_ca.crt"}
+    for job, port in (("alertmanager", 9093), ("grafana", 3000)):
+        assert [(one["targets"], one["labels"]["node"]) for one in found[job]["static_configs"]] == [
+            ([f"10.0.0.5:{port}"], "mon-1"),
+            ([f"10.0.0.6:{port}"], "mon-2"),
+        ]
+    s, dummy = settings("grafana", SHARED, **about)
+    assert s["grafana_prometheus_replicas"] == {"mon-2": "https://10.0.0.6:9090"}
+
+
+def test_one_monitoring_host_has_no_replicas(settings):
+    assert "prometheus-replicas" not in jobs(settings("prometheus")[0])
+    assert settings("grafana")[0]["grafana_prometheus_replicas"] == {}
+
+
 @pytest.mark.parametrize(
     ("changed", "says"),
     [

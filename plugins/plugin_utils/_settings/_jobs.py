@@ -1,0 +1,193 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Prometheus scrapes and probes, and where its alerts go, where the settings follow from the stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from . import _core, prometheus
+
+if TYPE_CHECKING:
+    from ._stack import Stack
+
+SCRAPER = "prometheus"  # the account of Prometheus at the other services
+
+
+def scrape_passwords(stack: Stack) -> dict[str, str]:
+    found = {}
+    if stack.on("alertmanager") and stack.asked("alertmanager").users.get(SCRAPER):
+        found["alertmanager_password"] = stack.asked("alertmanager").users[SCRAPER]
+    grafana = stack.of("grafana")
+    if stack.on("grafana") and grafana["grafana_metrics_username"]:
+        found["grafana_password"] = grafana["grafana_metrics_password"]
+    return found
+
+
+def scrape_cas(stack: Stack) -> dict[str, str]:
+    cas = {"alertmanager": "", "grafana": ""}
+    if stack.on("alertmanager") and stack.asked("alertmanager").tls:
+        cas["alertmanager"] = stack.asked("alertmanager").ca_file
+    if stack.on("grafana"):
+        cas["grafana"] = stack.of("grafana")["grafana_tls_ca_file"]
+    return {f"{name}_ca.crt": path for name, path in cas.items() if path}
+
+
+def client(stack: Stack, service: str, user: str) -> dict[str, Any]:
+    """Keys of a scrape job or an Alertmanager: with what CA and login it is asked."""
+    found: dict[str, Any] = {}
+    if f"{service}_ca.crt" in scrape_cas(stack):
+        found["tls_config"] = {"ca_file": f"{_core.given('prometheus')}/{service}_ca.crt"}
+    if user and f"{service}_password" in scrape_passwords(stack):
+        password = f"{_core.given('prometheus')}/{service}_password"
+        found["basic_auth"] = {"username": user, "password_file": password}
+    return found
+
+
+def alertmanagers(stack: Stack) -> list[dict[str, Any]]:
+    if not stack.on("alertmanager"):
+        return []
+    web = stack.asked("alertmanager")
+    targets = [stack.target_of("alertmanager", name) for name in stack.members]
+    entry = {"scheme": web.scheme, **client(stack, "alertmanager", SCRAPER), "static_configs": [{"targets": targets}]}
+    return [{**entry, "path_prefix": web.prefix} if web.prefix else entry]
+
+
+def jobs(stack: Stack) -> list[dict[str, Any]]:
+    mine = {"node": stack.host.name}
+    found = []
+    if stack.on("alertmanager"):
+        web = stack.asked("alertmanager")
+        found.append(
+            {
+                "job_name": "alertmanager",
+                "scheme": web.scheme,
+                "metrics_path": f"{web.prefix}/metrics",
+                **client(stack, "alertmanager", SCRAPER),
+                "static_configs": [
+                    {"targets": [stack.target_of("alertmanager", name)], "labels": {"node": name}}
+                    for name in stack.members
+                ],
+            }
+        )
+    if stack.on("grafana"):
+        parts = urlsplit(stack.url("grafana"))
+        found.append(
+            {
+                "job_name": "grafana",
+                "scheme": parts.scheme,
+                "metrics_path": f"{parts.path}/metrics",
+                **client(stack, "grafana", stack.of("grafana")["grafana_metrics_username"]),
+                "static_configs": [
+                    {
+                        "targets": [parts.netloc if name == stack.host.name else stack.at(name, parts.port)],
+                        "labels": {"node": name},
+                    }
+                    for name in stack.members
+                ],
+            }
+        )
+    if stack.others:
+        found.append(replicas(stack))
+    if stack.on("node_exporter"):
+        found += node_jobs(stack, mine)
+    if stack.on("blackbox_exporter"):
+        found += probe_jobs(stack, mine)
+    return found
+
+
+def replicas(stack: Stack) -> dict[str, Any]:
+    """The Prometheus servers of the other monitoring hosts: each watches the others."""
+    web, given = stack.asked("prometheus"), _core.given("prometheus")
+    job: dict[str, Any] = {
+        "job_name": "prometheus-replicas",
+        "scheme": web.scheme,
+        "metrics_path": f"{web.prefix}/metrics",
+    }
+    if web.tls and web.ca_file:
+        job["tls_config"] = {"ca_file": f"{given}/web_ca.crt"}
+    if web.user:
+        job["basic_auth"] = {"username": web.user, "password_file": f"{given}/web_password"}
+    return {
+        **job,
+        "static_configs": [
+            {"targets": [stack.target_of("prometheus", name)], "labels": {"job": "prometheus", "node": name}}
+            for name in stack.others
+        ],
+    }
+
+
+def node_jobs(stack: Stack, mine: dict[str, str]) -> list[dict[str, Any]]:
+    s = stack.of("prometheus")
+    given = _core.given("prometheus")
+    node: dict[str, Any] = {"job_name": "node", "honor_labels": True, "scheme": s["prometheus_exporter_scheme"]}
+    if s["prometheus_exporter_ca_file"]:
+        node["tls_config"] = {"ca_file": f"{given}/exporter_ca.crt"}
+    if s["prometheus_exporter_username"]:
+        user = s["prometheus_exporter_username"]
+        node["basic_auth"] = {"username": user, "password_file": f"{given}/exporter_password"}
+    node["static_configs"] = nodes(stack, port_of_nodes(stack, "node_exporter_port", 9100))
+    port = stack.of("node_exporter")["node_exporter_port"]
+    return [
+        node,
+        {  # the host itself, over loopback; metrics about a node keep its labels
+            "job_name": "node-monitoring",
+            "honor_labels": True,
+            "static_configs": [{"targets": [f"127.0.0.1:{port}"], "labels": {"job": "node", **mine}}],
+        },
+    ]
+
+
+def probe_jobs(stack: Stack, mine: dict[str, str]) -> list[dict[str, Any]]:
+    """The exporter of probes itself, and what it probes."""
+    web = stack.asked("blackbox_exporter")
+    relabel = [
+        {"source_labels": ["__address__"], "target_label": "__param_target"},
+        {"source_labels": ["__param_target"], "target_label": "instance"},
+        {"target_label": "__address__", "replacement": web.target},
+    ]
+    endpoints = {
+        "prometheus": f"{stack.url('prometheus')}/-/healthy",
+        "alertmanager": f"{stack.url('alertmanager')}/-/healthy" if stack.on("alertmanager") else "",
+        "grafana": f"{stack.url('grafana')}/api/health" if stack.on("grafana") else "",
+    }
+    probed = [
+        {"targets": [url], "labels": {"endpoint": name, **mine}}
+        for name, url in endpoints.items()
+        if url.startswith("https://")
+    ]
+    return [
+        {"job_name": "blackbox_exporter", "static_configs": [{"targets": [web.target], "labels": mine}]},
+        {
+            "job_name": "redis-tls",
+            "metrics_path": "/probe",
+            "params": {"module": ["redis_tls"]},
+            "static_configs": nodes(stack, redis_port(stack)),
+            "relabel_configs": relabel,
+        },
+        {
+            "job_name": "monitoring-endpoints",
+            "metrics_path": "/probe",
+            "params": {"module": ["https"]},
+            "static_configs": probed,
+            "relabel_configs": relabel,
+        },
+    ]
+
+
+def nodes(stack: Stack, port: int) -> list[dict[str, Any]]:
+    """The Redis nodes; too few are an error of the targets of redis-cluster."""
+    return prometheus.inventory_targets(stack.of("prometheus"), stack.host, port)[0]
+
+
+def port_of_nodes(stack: Stack, name: str, default: int) -> int:
+    nodes = stack.host.groups.get("redis", [])
+    return int(stack.host.hostvars[nodes[0]].get(name, default)) if nodes else default
+
+
+def redis_port(stack: Stack) -> int:
+    nodes = stack.host.groups.get("redis", [])
+    address = stack.host.hostvars[nodes[0]].get("redis_exporter_redis_addr", "") if nodes else ""
+    return urlsplit(str(address)).port or 6379
