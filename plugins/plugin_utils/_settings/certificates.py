@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import ipaddress
@@ -221,8 +222,9 @@ def services(host: _core.Host) -> list[tuple[str, dict, dict]]:
         group, roles = _core.PARTS[part]
         here = [role for role in roles if group in host.group_names and _stack.switched_on(role, host.variables)]
         for role in here:
-            settings = _core.read(role, host.variables, all_needed=False)[0]
-            found.append((role, settings, _core.module_of(role).service(settings, host)))
+            with contextlib.suppress(ValueError):  # of targets without an address: the service's own role names them
+                settings = _core.read(role, host.variables, all_needed=False)[0]
+                found.append((role, settings, _core.module_of(role).service(settings, host)))
     return found
 
 

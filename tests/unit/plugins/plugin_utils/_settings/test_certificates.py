@@ -268,6 +268,14 @@ def test_services_that_are_switched_off_are_left_alone(on):
     assert [call["args"]["uid"] for call in certificates.task_datasources(*on())] == ["prometheus", "alertmanager"]
 
 
+def test_settings_of_a_service_that_cannot_be_used_are_left_to_its_role(on):
+    variables = {
+        "hostvars": {"monitoring-1": {}, **dict.fromkeys(("redis-1", "redis-2"), {"ansible_host": "10.0.1.1"})}
+    }
+    paths = [one["path"] for one in certificates.task_status(*on(**variables))["args"]["secrets"]]
+    assert paths == ["/etc/redisops/grafana/credentials/metrics_password"]
+
+
 @pytest.fixture
 def plan(on, pki):
     """plan(said, changed) -> what the second question is, where the hosts said this; `old` and `new` are CAs."""
