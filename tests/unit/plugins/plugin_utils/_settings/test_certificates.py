@@ -328,6 +328,11 @@ def test_a_lost_host_with_the_ca(plan):
     assert node["result"] == {"bundle": plan.new + plan.old, "replaced": True}
 
 
+def test_the_host_that_signs_does_not_answer(plan):
+    with pytest.raises(_core.Refused, match="monitoring-1, which signs certificates, did not answer"):
+        plan({"monitoring-1": None}, **NODE)
+
+
 @pytest.mark.parametrize(
     ("said", "says"),
     [
