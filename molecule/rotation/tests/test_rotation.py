@@ -275,14 +275,14 @@ def test_a_certificate_with_20_days_left_is_renewed_and_served(host, port):
 
 
 def test_a_certificate_whose_names_changed_is_issued_again_and_served():
-    names = {"monitoring_names": ["grafana.example.com"]}
-    done = site("-e", json.dumps(names))
+    settings = LAB.directory / "inventory/group_vars/all/zz_names.yml"
+    settings.write_text("---\nmonitoring_names: [grafana.example.com]\n")
+    done = site()
     for host in MONITORING:
         for port in CERTIFICATES[host]:
             found = served(host, port).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             assert "grafana.example.com" in found.get_values_for_type(x509.DNSName)
     assert {name for name, number in changed(done).items() if number} == set(MONITORING)
-    site()
 
 
 def test_nothing_to_do_is_two_events_a_host():
@@ -418,7 +418,7 @@ def test_a_hook_issues_the_certificates():
 def test_a_hook_that_returns_something_else_is_named():
     directory = LAB.directory / "users-ca"
     settings = json.loads((LAB.directory / "hook.json").read_text())
-    settings["monitoring_names"] = ["grafana.example.com"]
+    settings["monitoring_names"] = ["grafana.example.com", "prometheus.example.com"]
     (directory / "sign.yml").write_text(HOOK.replace("certificates_names | join", "certificates_names[:1] | join"))
     done = LAB.playbook("playbooks/certificates.yml", *given("hook", **settings))
     assert done.returncode != 0 and "is no certificate by monitoring_ca_certificate for this key" in done.output

@@ -297,9 +297,7 @@ def task_plan(s: dict, host: _core.Host) -> dict:
     said = {name: host.hostvars[name].get("__certificates") or {} for name in names}
     mine, signing = said[host.name], said[authority(host)]
     if not signing:
-        raise _core.Refused(
-            f"{authority(host)}, which signs certificates, did not answer: run again when it does"
-        )
+        raise _core.Refused(f"{authority(host)}, which signs certificates, did not answer: run again when it does")
     ahead = mine["time"] - signing["time"]
     if abs(ahead) > CLOCKS_DIFFER:
         raise _core.Refused(
