@@ -34,7 +34,7 @@ import yaml
 
 from ...module_utils._text import duration_seconds, is_duration, version_tuple
 from . import mirror
-from ._options import default_of, masking_problems, secret_problems, typed
+from ._options import default_of, masking_problems, secret_problems, typed, user_problems
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 MARKER = "Managed by redisops.monitoring"
@@ -173,7 +173,7 @@ def judge(role: str, variables: Mapping[str, Any], host: Host) -> tuple[dict[str
     settings, faults = read(role, variables)
     found = [line for wrong in faults.values() for line in wrong]
     for name, option in options_of(role).items():
-        found += secret_problems(settings[name], option, name)
+        found += secret_problems(settings[name], option, name) + user_problems(settings[name], name)
     problems = getattr(module_of(role), "problems", lambda *_nothing: [])
     for line in problems(settings, host):  # a setting that cannot be used was replaced by its default
         if not any(re.search(rf"\b{name}\b", line) for name in faults):
@@ -326,6 +326,13 @@ def release(s: dict[str, Any], host: Host, role: str, repository: str, binaries:
         "src": src,
         "checksum": s[f"{role}_checksum"] or f"{str(Path(src).parent) if src else base}/sha256sums.txt",
     }
+
+
+def page_url_problems(s: Mapping[str, Any], name: str, example: str) -> list[str]:
+    """The URL at which people reach a service: its path becomes the prefix of all pages."""
+    if not s[name] or re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", s[name]):
+        return []
+    return [f"{name} is {s[name]}, which is not a URL such as {example}"]
 
 
 def url_path(url: str) -> str:

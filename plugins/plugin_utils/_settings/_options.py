@@ -147,6 +147,19 @@ def secret_problems(value: Any, option: Mapping[str, Any], name: str) -> list[st
     ]
 
 
+def user_problems(value: Any, name: str) -> list[str]:
+    """Names of users that Redis or HTTP cannot have, in options that end alike in every role."""
+    found = []
+    redis = name.endswith(("_redis_user", "_acl_admin_user"))
+    users = [value] if name.endswith(("_user", "_username")) else list(value) if name.endswith("_users") else []
+    for user in users:
+        if not isinstance(user, str) or user != user.strip() or "\n" in user or "\r" in user:
+            found.append(f"{name} has the user {user!r}: give a text without white space around it, or a line break")
+        elif ":" in user and not redis:
+            found.append(f"{name} has the user {user}: with a colon in it nobody can log in over HTTP")
+    return found
+
+
 # What results say that are read again, by the next task or by verify and doctor: paths, units, addresses, states.
 WORDS = (
     "/etc/redisops/grafana/credentials/admin_password /opt/prometheus/current redis-server.service"

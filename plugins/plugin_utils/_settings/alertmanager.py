@@ -36,9 +36,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
             f"alertmanager_version is {version}: the oldest that reads all keys and passwords from files is 0.25.0"
         )
     found += web(s, host).problems("silence every alert")
-    url = s["alertmanager_external_url"]
-    if url and not receivers.URL.fullmatch(url):
-        found.append(f"alertmanager_external_url is {url}, which is not a URL such as https://alerts.example.com")
+    found += _core.page_url_problems(s, "alertmanager_external_url", "https://alerts.example.com")
     found += _core.belong_together(
         s,
         [

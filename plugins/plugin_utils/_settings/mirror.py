@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 
@@ -23,6 +24,10 @@ def access(s: dict, url: str) -> dict:
 def problems(s: dict) -> list[str]:
     mirror = s.get("monitoring_mirror") or {}
     found = []
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", s.get("monitoring_mirror_url", "https://github.com")):
+        found.append(
+            f"monitoring_mirror_url is {s['monitoring_mirror_url']!r}, which is not a URL such as https://mirror.example.com"
+        )
     if bool(mirror.get("url_username")) != bool(mirror.get("url_password")):
         found.append(
             "monitoring_mirror.url_username and monitoring_mirror.url_password belong together: give both or none"

@@ -57,6 +57,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     found += _core.credential_names(s, "prometheus", OWN_CREDENTIALS)
     found += user_rules_problems(s, host)
     found += _storage.problems(s) + _storage.label_problems(s)
+    found += _core.page_url_problems(s, "prometheus_external_url", "https://prometheus.example.com/prometheus")
     found += _core.flags_problems(s, "prometheus", OWN_FLAGS) + _data.problems(s, host, "prometheus")
     if s["prometheus_discovery"] == "ec2_sd" and not ec2_region(s):
         found.append("prometheus_discovery is ec2_sd: set prometheus_ec2_sd.region")

@@ -285,3 +285,28 @@ def test_a_secret_with_a_line_break_is_a_problem_of_the_settings(judge):
         "prometheus_web_users.admin has white space" in line
         for line in judge("prometheus", {"prometheus_web_users": {"admin": "correct-horse\n"}})
     )
+
+
+USERS = [
+    (role, name) for role in ROLES for name in _core.options_of(role) if name.endswith(("_user", "_username", "_users"))
+]
+
+
+@pytest.mark.parametrize(("role", "name"), USERS)
+@pytest.mark.parametrize("user", ["admin\n", " admin", "ad\nmin", "ad:min", "admin"])
+def test_names_of_users_in_every_role(role, name, user):
+    redis = "redis_user" in name or "acl_admin_user" in name
+    value = {user: "correct-horse"} if _core.options_of(role)[name]["type"] == "dict" else user
+    found = _options.user_problems(value, name)
+    assert bool(found) is (user != "admin" and not (redis and user == "ad:min"))
+    assert all(line.startswith(f"{name} has the user ") and "\n" not in line for line in found)
+
+
+@pytest.mark.parametrize(
+    "url", ["mirror.example.com", "", " https://m", "file:///srv/mirror", "https://", "https://m /x"]
+)
+def test_a_mirror_is_a_url(judge, url):
+    found = judge("prometheus", {"monitoring_mirror_url": url})
+    assert found == [f"monitoring_mirror_url is {url!r}, which is not a URL such as https://mirror.example.com"]
+    for good in ("https://m", "https://m/x//", "http://10.0.0.1:8080/a"):
+        assert judge("prometheus", {"monitoring_mirror_url": good}) == []

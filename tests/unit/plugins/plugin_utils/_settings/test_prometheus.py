@@ -97,6 +97,14 @@ def test_defaults_are_fine(judge):
         ({"prometheus_flags": {"config.file": "/x"}}, "prometheus_flags sets config.file, which belongs to the role"),
         ({"prometheus_discovery": "ec2_sd"}, "prometheus_discovery is ec2_sd: set prometheus_ec2_sd.region"),
         ({"prometheus_target_labels": {"node": ""}}, "prometheus_target_labels has node, which all Redis nodes would"),
+        (
+            {"prometheus_external_url": "mon.example.com/prometheus"},
+            "prometheus_external_url is mon.example.com/prometheus, which is not a URL such as https://",
+        ),
+        (
+            {"prometheus_external_url": "https://m/p?x=1"},
+            "prometheus_external_url is https://m/p?x=1, which is not a URL",
+        ),
         ({"prometheus_discovery": "dns"}, "prometheus_discovery is dns: choose one of file_sd, ec2_sd"),
         ({"prometheus_redis_group": "nobody"}, "scrape_targets: no hosts to scrape"),
         ({"prometheus_min_targets": 3}, "scrape_targets: 2 of 2 hosts can be scraped, fewer than min_targets=3"),
