@@ -21,6 +21,16 @@ OWN_CREDENTIALS = [
 ]  # fmt: skip
 RETENTION = "storage.tsdb.retention"
 LONGEST_INTERVAL = "2m"  # with it, one sample of a five-minute window may be missing
+# Further jobs that the rules of the pack look at; job cloudwatch has longer windows.
+RULED_JOBS = (
+    "redis-tls",
+    "node",
+    "node-monitoring",
+    "monitoring-endpoints",
+    "alertmanager",
+    "blackbox_exporter",
+    "grafana",
+)
 GIVEN = _core.given("prometheus")
 # What it writes into its data directory.
 DATA = r"wal|wbl|chunks_head|snapshots|lock|queries\.active|[0-9A-Z]{26}(\.tmp.*)?|.*\.tmp.*"
@@ -76,11 +86,16 @@ def problems(s: dict, host: _core.Host) -> list[str]:
 
 
 def interval_problems(s: dict) -> list[str]:
+    """Intervals that are too long for the windows of the rules, also those of single jobs that the rules look at."""
+    found = {name: s[name] for name in ("prometheus_scrape_interval", "prometheus_evaluation_interval")}
+    for job in s["prometheus_scrape_configs"]:
+        if job.get("job_name") in RULED_JOBS:
+            found[f"scrape_interval of the job {job['job_name']}"] = str(job.get("scrape_interval") or "0s")
     return [
-        f"{name} is {s[name]}: the rules look back 5m and need two samples in them, so at most"
-        f" {LONGEST_INTERVAL}, or prometheus_rule_pack: false"
-        for name in ("prometheus_scrape_interval", "prometheus_evaluation_interval")
-        if _core.longer(s[name], LONGEST_INTERVAL)
+        f"{name} is {value}: the rules look back 5m and need two samples in them, so at most {LONGEST_INTERVAL}, or"
+        " prometheus_rule_pack: false"
+        for name, value in found.items()
+        if _core.longer(value, LONGEST_INTERVAL)
     ]
 
 

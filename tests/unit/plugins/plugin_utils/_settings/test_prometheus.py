@@ -39,6 +39,18 @@ def test_defaults_are_fine(judge):
             {"prometheus_scrape_interval": "5m"},
             "prometheus_scrape_interval is 5m: the rules look back 5m and need two samples in them, so at most 2m",
         ),
+        (
+            {
+                "prometheus_scrape_configs": [
+                    {"job_name": "node", "scrape_interval": "5m"},
+                    {"job_name": "redis-tls", "scrape_interval": "2m"},
+                    {"job_name": "cloudwatch", "scrape_interval": "5m"},
+                    {"job_name": "mine", "scrape_interval": "1h"},
+                    {"job_name": "grafana"},
+                ]
+            },
+            "scrape_interval of the job node is 5m: the rules look back 5m and need two samples in them, so at most 2m",
+        ),
         ({"prometheus_evaluation_interval": "3m"}, "prometheus_evaluation_interval is 3m: the rules look back"),
         (
             {"prometheus_retention_size": "20G"},
