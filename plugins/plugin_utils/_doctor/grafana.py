@@ -42,13 +42,15 @@ def datasource(stack, monitor):
         yield finding("datasource_missing", monitor, ["GET /api/datasources/uid/%s: 404" % uid], again, uid=uid)
     elif found["status"] == 200 and not found.get("healthy"):
         said = "Grafana: the datasource %s does not answer: %s" % (uid, found.get("said"))
+        # What is wrong in a Prometheus that answers is no reason.
+        hops = ("host",) if services.works(stack, monitor, "prometheus") else ("host", "prometheus")
         broken = finding("datasource_broken", monitor, [said, moved], again)
         yield (
             broken
             if moved
             else Symptom(
                 said,
-                lambda one: one.host == monitor and one.hop in ("host", "prometheus") or by_file(monitor)(one),
+                lambda one: one.host == monitor and one.hop in hops or by_file(monitor)(one),
                 [broken],
             )
         )

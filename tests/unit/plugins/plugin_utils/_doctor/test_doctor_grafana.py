@@ -29,3 +29,13 @@ def test_a_dashboard_that_ends_in_the_past(stack, ids):
     assert ids(stack) == ["dashboard_time_range"]
     board.update({"from": "now-7d", "to": "now-1m"})
     assert ids(stack) == []
+
+
+def test_a_datasource_that_fails_beside_another_fault_of_prometheus(stack, ids):
+    """Prometheus answers, so that it has no Alertmanager is no reason."""
+    evidence = stack["hosts"][MONITORING]["evidence"]
+    evidence["grafana"]["datasource"].update(healthy=False, said="401 Unauthorized")
+    evidence["prometheus"]["alertmanagers"] = []
+    assert ids(stack) == ["alertmanager_not_connected", "datasource_broken"]
+    evidence["prometheus"]["ready"] = {"url": "https://x/", "answered": False, "cause": "timeout", "error": "no answer"}
+    assert "datasource_broken" not in ids(stack)
