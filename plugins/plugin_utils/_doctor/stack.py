@@ -76,11 +76,11 @@ class Stack:
         return any(one.severity == "error" and at(host, *hops)(one) for one in self.findings)
 
     def is_node_in_disguise(self, name):
-        """A Redis node in the group monitoring, without any service that belongs there."""
+        """A Redis node in the group monitoring, without any service that belongs there; not one blank host for all."""
         units = self.evidence(name, "units")
         if not units or any(self.unit(name, about.unit).get("found") for about in SERVICES.values()):
             return False
-        return self.redis_unit(name)[1]["found"] or name in self.nodes
+        return self.redis_unit(name)[1]["found"] or name in self.nodes and len(self.members("monitoring")) > 1
 
 
 def check(data):

@@ -39,3 +39,11 @@ def test_settings_that_cannot_be_used_are_one_finding(stack, ids):
 def test_groups_are_those_of_the_hosts_where_they_are_not_given(stack, ids):
     del stack["groups"]
     assert ids(stack) == []
+
+
+def test_one_blank_host_for_everything_lacks_everything(stack, ids):
+    """It is in both groups on purpose: nothing says that it is only a Redis node."""
+    units = dict.fromkeys(stack["hosts"][NODE]["evidence"]["units"], {"found": False, "load_state": "not-found"})
+    stack["hosts"] = {"one": {"groups": ["redis", "monitoring"], "evidence": {"units": units}}}
+    stack["groups"] = {"redis": ["one"], "monitoring": ["one"]}
+    assert "wrong_host" not in ids(stack) and {"prometheus_missing", "grafana_missing"} <= set(ids(stack))
