@@ -22,6 +22,9 @@ EMPTY = (
     " matched nothing; see `ansible-inventory --graph`."
 )
 
+# By aws_plan, in one list with what AWS has: that playbook changes nothing before it.
+JUDGED_LATER = ("monitoring_instance",)
+
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
@@ -107,7 +110,7 @@ class ActionModule(ActionBase):
         for name, of_host in roles.items():
             variables, host = _ansible.context(of_host, task_vars, self._templar, name)
             found[name] = _stack.problems(variables)
-            for role in of_host:
+            for role in [one for one in of_host if one not in JUDGED_LATER]:
                 found[name] += _core.judge(role, variables, host)[1] + _ansible.vault_problems(role, variables)
         return grouped(found)
 

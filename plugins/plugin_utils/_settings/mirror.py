@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+COMMA_LISTS = ("mirror_architectures", "mirror_programs", "mirror_grafana_key_fingerprints")
+
 
 def url(s: dict, *parts: str) -> str:
     """A URL below the mirror."""
