@@ -73,7 +73,9 @@ class ActionModule(ActionBase):
         matching = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
         nobody = [one for one in options["hosts"] if not matching.run([one], task_vars)]
         lines = [EMPTY % searched(one) for pattern in nobody for one in pattern.split(":")]
-        roles = {} if lines else _ansible.roles_of_run(options["parts"], task_vars, self._templar)
+        wanted = task_vars.get("ansible_limit") or "@"  # a file cannot be asked for here, and has all hosts
+        limit = None if "@" in wanted else {"localhost", *matching.run([wanted], task_vars)}
+        roles = {} if lines else _ansible.roles_of_run(options["parts"], task_vars, self._templar, limit)
         aws, result["rules_are_right"] = [], False
         if "security_groups" in roles.get("localhost", []):
             aws, result["rules_are_right"] = self.ask_aws(task_vars)
@@ -90,7 +92,7 @@ class ActionModule(ActionBase):
     def judge_examined(self, options, task_vars, result):
         """The same once more, for the hosts of this play, with what they and AWS have told meanwhile."""
         names = set(task_vars["ansible_play_hosts_all"])
-        roles = _ansible.roles_of_run(options["parts"], task_vars, self._templar)
+        roles = _ansible.roles_of_run(options["parts"], task_vars, self._templar, names)
         lines = self.problems_of_controller(roles) + self.problems_of(roles, task_vars) + options["problems"]
         lines += grouped(
             {name: told(task_vars["hostvars"].raw_get(name).get(options["status"])) for name in sorted(names)}

@@ -166,15 +166,14 @@ def _host(variables, raw, task_vars):
     )
 
 
-def roles_of_run(parts, task_vars, templar):
-    """The roles of each host in the playbooks of these parts, within tags, the limit and monitoring_services."""
+def roles_of_run(parts, task_vars, templar, limit=None):
+    """The roles of each of these hosts in the playbooks of these parts, within tags and monitoring_services."""
     tags = [set(task_vars.get(name) or []) for name in ("ansible_run_tags", "ansible_skip_tags")]
     found = _core.selected(parts, task_vars["groups"], *tags)
-    limit = task_vars["ansible_play_hosts_all"] if task_vars.get("ansible_limit") else found
     for host, roles in found.items():
         variables = context([], task_vars, templar, host)[0]
         roles[:] = [role for role in roles if _stack.switched_on(role, variables)]
-    return {host: roles for host, roles in found.items() if host in limit}
+    return {host: roles for host, roles in found.items() if limit is None or host in limit}
 
 
 def changing(roles):

@@ -101,6 +101,15 @@ def test_settings_and_hosts_in_one_list(preflight, tmp_path):
     assert "redis-2: redis_exporter_tls_cert_file certificate: /none/redis.crt" in printed
 
 
+@pytest.mark.parametrize("limit", ["localhost,redis-2", "localhost:redis:!redis-1"])
+def test_a_limit_that_has_localhost(preflight, limit):
+    """Then the first play runs, and judges the hosts within the limit."""
+    groups = {**GROUPS, "redis": {**GROUPS["redis"], "vars": {**GROUPS["redis"]["vars"], "redis_exporter_port": 0}}}
+    problems, printed = preflight(groups, "--tags", "redis_exporter", "--limit", limit, playbook="site.yml")
+    assert "redis-2: redis_exporter_port is 0: ports are 1 to 65535" in problems, printed
+    assert not any("redis-1" in problem or "mon-1" in problem for problem in problems)
+
+
 def test_aws_that_nobody_reaches_stops_before_the_first_host(preflight):
     """As the list, and no Redis node is connected to."""
     aws = {"monitoring_redis_security_group": "redis-sg", "monitoring_security_group": "prometheus-sg"}
