@@ -131,7 +131,7 @@ def test_relative_links_lead_to_something_in_the_archive(archive):
         for link in links(page):
             if re.match(r"[a-z]+:", link):
                 continue
-            name, _, anchor = link.partition("#")
+            name, dummy, anchor = link.partition("#")
             target = (page.parent / name).resolve() if name else page
             if not target.is_relative_to(archive.resolve()) or not target.exists():
                 broken.append(f"{page.relative_to(archive)}: {link}")
