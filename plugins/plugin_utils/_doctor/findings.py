@@ -188,6 +188,10 @@ WARNINGS = {
     },
     "exporter": {
         "exporter_other_user": "the exporter logs in to Redis as %(user)s instead of its own account %(right)s",
+        "exporter_slow": (
+            "the exporter takes connections of %(monitor)s and does not answer in time: it or a host has too much to"
+            " do, or large packets get lost"
+        ),
         "exporter_disabled": "redis_exporter runs, and would not start again after a reboot",
         "exporter_restart_due": "the exporter runs with older files than those on the host",
         "exporter_version": "redis_exporter %(found)s runs, and %(wanted)s is wanted",

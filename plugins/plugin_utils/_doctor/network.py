@@ -53,7 +53,10 @@ def connection(stack, monitor, node, reach, text):
     seen = [text, shows(reach.get("shown"))]
     restart, sans = exporter.restart_of(node), exporter_sans(stack, node)
     scrapes, exporters = playbook(stack, "monitoring", monitor, "prometheus"), playbook(stack, "exporters", node)
-    if cause in NO_CONNECTION:
+    if cause == "timeout":  # a connection came about: no packet filter
+        words = "look at the load of both hosts (uptime) and run again; then at the way: ping -M do -s 1400 %s"
+        yield finding("exporter_slow", node, seen, [by_hand(words % stack.address(node))], monitor=monitor)
+    elif cause in NO_CONNECTION:
         yield from closed(stack, monitor, node, reach, text)
     elif cause == "expired":
         fix = [renew(node, stored, "server", sans), restart]

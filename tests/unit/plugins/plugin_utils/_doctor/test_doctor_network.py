@@ -71,3 +71,11 @@ def test_every_port_that_is_asked_needs_its_rule(stack, port):
     (finding,) = diagnose(stack)
     assert finding["id"] == "sg_rule_missing" and "port %d" % port in finding["cause"]
     assert set(finding["hosts"]) == set(stack["groups"]["redis"])
+
+
+def test_a_late_answer_is_no_packet_filter(stack):
+    """A connection came about, the exporter listens and answers on its node: the machines have too much to do."""
+    reach = stack["hosts"][MONITORING]["evidence"]["reach"][NODE]
+    reach.update(answered=False, cause="timeout", error="no answer in time", route="")
+    (finding,) = diagnose(stack)
+    assert (finding["id"], finding["severity"], finding["host"]) == ("exporter_slow", "warning", NODE)
