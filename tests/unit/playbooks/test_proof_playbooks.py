@@ -102,3 +102,19 @@ def test_a_copy_that_nobody_can_take_hides_no_verdict(play, monkeypatch, name):
     assert f"Action failed: {verdict[name]}" in " ".join(output.split())
     assert "Failed to connect to the host via ssh" in output.split("Put the reports on the monitoring host")[1]
     assert "monitor:/var/lib/reports" not in output
+
+
+def test_doctor_prints_its_table_whatever_happens_to_the_report(play):
+    rc, output, _reports = play("doctor", "--limit", "redis-a", "-e", "doctor_report_dir=/proc/none")
+    assert rc == 2 and "id        host_unreachable" in output
+    assert "/proc/none: the report cannot be written" in " ".join(output.split())
+
+
+def test_empty_answers_of_a_survey_are_defaults(play):
+    """As a job of AWX sends them for questions that nobody answered."""
+    blank = [word for name in ("timeout", "fail", "expect") for word in ("-e", f"doctor_{name}=")]
+    rc, output, _reports = play("doctor", "--limit", "redis-a", *blank)
+    assert rc == 2 and "id        host_unreachable" in output
+    blank = [word for name in ("since", "until", "doctor", "logs") for word in ("-e", f"incident_{name}=")]
+    rc, output, reports = play("incident", "--limit", "redis-a", *blank)
+    assert rc == 0 and list(reports.glob("incident-redis-*.tar.gz")), output[-2000:]
