@@ -154,7 +154,6 @@ options:
         error then, and RV(error) has the action that was denied.
     type: bool
     default: false
-    version_added: 1.1.0
 extends_documentation_fragment:
   - redisops.monitoring._attributes
   - amazon.aws.common.modules
