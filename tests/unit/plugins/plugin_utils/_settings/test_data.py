@@ -111,7 +111,8 @@ def test_grafana_is_told_its_directory(service):
         plain = service("grafana", {**GRAFANA, "grafana_data_directory": same})
         assert plain["config"]["data"]["directory"] == ""
         assert "ReadWritePaths=/var/lib/grafana -/var/log/grafana\n" in files(plain)[drop_in]
-        assert "chown" not in files(plain)[drop_in] and "data = /var/lib/grafana\n" in files(plain)[ini]
+        assert "ExecStartPre=+/bin/chown grafana:grafana /var/lib/grafana\n" in files(plain)[drop_in]
+        assert "data = /var/lib/grafana\n" in files(plain)[ini]
 
 
 @pytest.mark.parametrize(
