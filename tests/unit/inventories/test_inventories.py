@@ -257,10 +257,10 @@ VAULT = {
 }
 
 
-@pytest.mark.parametrize("name", ["full", "1.0.0"])
+@pytest.mark.parametrize("name", ["full", "by hand"])
 def test_what_people_have_is_accepted(name, tmp_path):
-    """Every choice, and an inventory of release 1.0.0: services wired by hand, and no monitoring_secret."""
-    old = ROOT / "tests/unit/fixtures/inventory-1.0.0"
+    """Every choice; and services wired by hand, with every password, and without monitoring_secret."""
+    old = ROOT / "tests/unit/fixtures/inventory-by-hand"
     shutil.copytree(INVENTORIES / "full" if name == "full" else old, tmp_path / "inventory")
     if name == "full":  # without an account; the groups are left alone
         (tmp_path / "inventory/aws_ec2.yml").unlink()
