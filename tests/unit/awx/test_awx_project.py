@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 # Parts of others, what shows secrets, and what fills a folder on the controller.
-NO_JOB = {"preflight", "summary", "credentials", "mirror"}
+NO_JOB = {"preflight", "summary", "credentials", "export", "mirror"}
 
 
 class Loader(yaml.SafeLoader):

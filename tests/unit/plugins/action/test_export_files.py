@@ -1,0 +1,63 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook export, as somebody runs it who has a Prometheus and a Grafana already."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import promtool
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.fixture
+def export(tmp_path):
+    def run(*options):
+        argv = [Path(sys.executable).with_name("ansible-playbook"), "redisops.monitoring.export", *options]
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "build/collections")
+        done = subprocess.run(
+            argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_rules_dashboards_and_pages(export, tmp_path):
+    rc, output = export("-e", '{"prometheus_alert_thresholds": {"memory_high_percent": 71}}')
+    assert rc == 0 and "changed=1" in output, output
+    rules = tmp_path / "export" / "rules"
+    assert "71" in (rules / "redis_load.yml").read_text()
+    checked = [promtool.find(), "check", "rules", *sorted(rules.glob("*.yml"))]
+    subprocess.run(checked, check=True, capture_output=True)
+    model = json.loads((tmp_path / "export" / "dashboards" / "redis-cluster.json").read_text())
+    assert model["uid"] == "redis-cluster"
+    assert (tmp_path / "export" / "runbooks" / "RedisMemoryHigh.md").exists()
+    rc, output = export("-e", '{"prometheus_alert_thresholds": {"memory_high_percent": 71}}')
+    assert rc == 0 and "changed=0" in output, output
+
+
+def test_check_mode_writes_nothing_and_the_inventory_says_the_settings(export, tmp_path):
+    (tmp_path / "hosts.yml").write_text(
+        "monitoring: {hosts: {m: {prometheus_rules_disabled: [RedisMemoryHigh]}}}\nredis: {hosts: {r: {}}}\n"
+    )
+    rc, output = export("-i", "hosts.yml", "--check")
+    assert rc == 0 and "changed=1" in output and not (tmp_path / "export").exists()
+    rc, output = export("-i", "hosts.yml", "-e", "monitoring_export_dir=files/redis")
+    assert rc == 0, output
+    text = (tmp_path / "files/redis/rules/redis_load.yml").read_text()
+    assert "alert: RedisMemoryCritical" in text and "alert: RedisMemoryHigh\n" not in text
+
+
+def test_wrong_settings(export, tmp_path):
+    rc, output = export("-e", '{"prometheus_rules_disabled": ["RedisFoo"]}')
+    assert rc == 2 and "prometheus_rules_disabled: there is no alert RedisFoo" in output
+    assert not (tmp_path / "export").exists()
