@@ -10,6 +10,7 @@ tracks or would track) is copied to build/sanity first. Everything it installs a
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ HOME = SANITY / "home"
 
 # ansible-test bootstraps pip with a get-pip.py from this address. Where it cannot be reached, Python's own ensurepip
 # does the same job. In a child process: it switches pip's configuration off for the process it runs in.
-GET_PIP_URL = "https://ci-files.testing.ansible.com/ansible-test/get-pip-24.2.py"
+GET_PIP_URL = "https://ci-files.testing.ansible.com/ansible-test/get-pip-{}.py"
 GET_PIP = """\
 import subprocess
 import sys
@@ -62,13 +63,15 @@ def copy_tree() -> None:
         (amazon / "aws").symlink_to(next(iter(amazon_aws.__path__)))
 
 
-def provide_get_pip() -> None:
-    cached = HOME / ".ansible" / "test" / "cache" / "get_pip_24_2.py"
+def provide_get_pip(venv: Path) -> None:
+    (source,) = venv.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py")
+    version = re.search(r"\bpip='([\d.]+)'", source.read_text())[1]
+    cached = HOME / ".ansible" / "test" / "cache" / f"get_pip_{version.replace('.', '_')}.py"
     if cached.exists():
         return
     cached.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with urllib.request.urlopen(GET_PIP_URL, timeout=10) as answer:
+        with urllib.request.urlopen(GET_PIP_URL.format(version), timeout=10) as answer:
             cached.write_bytes(answer.read())
     except (urllib.error.URLError, OSError):
         cached.write_text(GET_PIP)
@@ -80,7 +83,7 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
         subprocess.run([venv / "bin" / "pip", "install", "--quiet", f"ansible-core=={core_version}"], check=True)
     copy_tree()
-    provide_get_pip()
+    provide_get_pip(venv)
     environment = {
         **os.environ,
         "HOME": str(HOME),
