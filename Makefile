@@ -1,5 +1,6 @@
 # make demo: the whole stack in a lab on this machine.  make test: everything CI checks.
-PYTHON ?= python3
+# The newest Python that runs: the newest Ansible wants 3.12, older ones 3.11. A command of pyenv may be there and not run.
+PYTHON := $(or $(PYTHON),$(firstword $(foreach python,python3.14 python3.13 python3.12 python3.11,$(shell $(python) -c 'print("$(python)")' 2>/dev/null)) python3))
 # What the shell has set for AWS, Ansible and languages is no part of a test or a demo.
 unexport $(filter AWS_% ANSIBLE_% MOLECULE_% BOTO_% LC_% LANGUAGE,$(.VARIABLES))
 export LC_ALL := C.UTF-8
@@ -10,9 +11,9 @@ COLLECTION := build/collections/ansible_collections/redisops/monitoring
 # The longest first, so that none of them is left alone at the end
 SCENARIOS := verify site redis_exporter provision alertmanager grafana node_exporter prometheus aws
 # What takes longer than a commit can wait for
-LONG := e2e-rotation e2e-day_one e2e-awx e2e-doctor e2e-alerts e2e-quiet
+LONG := e2e-archive e2e-rotation e2e-day_one e2e-awx e2e-doctor e2e-alerts e2e-quiet
 
-.PHONY: help setup demo demo-down test test-all lint sanity unit e2e rules dashboards bench docs versions clean $(SCENARIOS:%=e2e-%) $(LONG)
+.PHONY: help setup demo demo-down test test-all lint importer sanity unit e2e rules dashboards bench docs docs-site archive versions clean $(SCENARIOS:%=e2e-%) $(LONG)
 
 help:
 	@echo 'make demo       three Redis nodes and a monitoring host in containers, monitored by playbooks/site.yml'
@@ -20,11 +21,13 @@ help:
 	@echo 'make test       lint, sanity, unit and e2e: what CI runs'
 	@echo 'make lint | sanity | unit | e2e | e2e-<scenario>   its parts ($(SCENARIOS))'
 	@echo 'make test-all   make test, and what takes hours: every job of AWX (e2e-awx), every fault found and fixed (e2e-doctor), every fault to its notification'
-	@echo '                (e2e-alerts), quiet under load (e2e-quiet), secret and CA changed without a gap (e2e-rotation)'
+	@echo '                (e2e-alerts), quiet under load (e2e-quiet), secret and CA changed without a gap (e2e-rotation), the archive alone (e2e-archive)'
 	@echo 'make rules      the alert rules with default thresholds, into build/rules/'
 	@echo 'make dashboards the JSON of our Grafana dashboards, into roles/grafana/files/'
 	@echo 'make bench      ratios against the peers, measured in one run'
 	@echo 'make docs       role READMEs from their argument specs'
+	@echo 'make docs-site  guides, runbooks and the pages of roles and plugins as HTML, into build/docs-site/html'
+	@echo 'make archive    what Galaxy gets, into build/archive/'
 	@echo 'make versions   the versions of meta/versions.yml into defaults, argument specs and docs'
 
 # Tools and collections come from PyPI into .venv; the checkout is linked to where Ansible looks for collections.
@@ -34,6 +37,7 @@ help:
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet 'pip>=25.1'
 	.venv/bin/python -m pip install --quiet --group dev
+	$(if $(ANSIBLE),.venv/bin/python -m pip install --quiet '$(ANSIBLE)') # make unit ANSIBLE='ansible-core<2.18'
 	touch $@
 
 $(COLLECTION):
@@ -65,6 +69,12 @@ lint: setup
 	yamllint --strict .
 	ansible-lint --strict
 	antsibull-changelog lint
+	$(MAKE) docs-site importer
+
+# What Galaxy does with the archive. ansible-lint has run; flake8 has other opinions than ruff.
+importer: archive
+	cd build && GALAXY_IMPORTER_RUN_ANSIBLE_LINT=false GALAXY_IMPORTER_RUN_FLAKE8=false python -m galaxy_importer.main archive/*.tar.gz > importer.log 2>&1 \
+	  && ! grep -E '^(ERROR|WARNING)' importer.log || { tail -20 importer.log; exit 1; }
 
 sanity: setup
 	python tests/tools/sanity.py
@@ -90,6 +100,10 @@ e2e-quiet: setup
 	python tests/lab/lab.py up quiet --aws
 	python tests/e2e/alerts.py quiet quiet; s=$$?; python tests/e2e/alerts.py table; python tests/lab/lab.py down quiet; exit $$s
 
+e2e-archive: archive
+	python tests/lab/lab.py up archive --bare
+	python tests/e2e/archive.py archive build/archive/*.tar.gz; s=$$?; python tests/lab/lab.py down archive; exit $$s
+
 rules: setup
 	python tests/tools/render_rules.py build/rules
 
@@ -101,6 +115,13 @@ bench: setup
 
 docs: setup
 	python tests/tools/readme.py
+
+docs-site: setup
+	python tests/tools/docs_site.py
+
+archive: setup
+	rm -rf build/archive
+	ansible-galaxy collection build --output-path build/archive
 
 versions: setup
 	python tests/tools/versions.py
