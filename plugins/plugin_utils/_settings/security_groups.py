@@ -123,6 +123,9 @@ def rehearsal(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> tu
         if call and rules:
             args = {**call["args"], "vpc_id": planned["vpc_id"], "rules": rules, "dry_run": not host.check_mode}
             answers[setting] = run(f"redisops.monitoring.{call['module']}", args)
+            error = answers[setting].get("error")
+            if error and not error["request_id"]:  # AWS has not answered: asking again would take minutes
+                break
     lines = [f"{setting}: {answer['msg']}" for setting, answer in answers.items() if answer.get("failed")]
     return lines, any(answer.get("changed") for answer in answers.values())
 

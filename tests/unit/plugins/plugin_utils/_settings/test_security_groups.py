@@ -210,6 +210,13 @@ def test_both_groups_are_told(rehearsal):
     ]
 
 
+@pytest.mark.parametrize(("request_id", "asked"), [(None, 1), ("req-1", 2)])
+def test_aws_that_does_not_answer_is_asked_once(rehearsal, request_id, asked):
+    no = {"failed": True, "msg": "no", "error": {"code": "x", "request_id": request_id}}
+    lines, dummy, calls = rehearsal([no, no], monitoring_admin_cidrs=["198.51.100.0/24"])
+    assert len(lines) == len(calls) == asked
+
+
 def test_a_vpc_that_is_not_found_is_told_once(rehearsal):
     found, dummy, asked = rehearsal([{"vpcs": []}], monitoring_vpc="main")
     assert len(found) == 1 and "no VPC is named main" in found[0]
