@@ -11,7 +11,7 @@ COLLECTION := build/collections/ansible_collections/redisops/monitoring
 # The longest first, so that none of them is left alone at the end
 SCENARIOS := verify site redis_exporter provision alertmanager grafana node_exporter prometheus aws
 # What takes longer than a commit can wait for
-LONG := e2e-archive e2e-rotation e2e-day_one e2e-awx e2e-doctor e2e-alerts e2e-quiet
+LONG := e2e-archive e2e-rotation e2e-day_one e2e-awx e2e-doctor e2e-alerts e2e-quiet e2e-airgap
 
 .PHONY: help setup demo demo-down test test-all lint importer sanity unit e2e rules dashboards bench docs docs-site archive versions clean $(SCENARIOS:%=e2e-%) $(LONG)
 
@@ -103,6 +103,10 @@ e2e-quiet: setup
 e2e-archive: archive
 	python tests/lab/lab.py up archive --bare
 	python tests/e2e/archive.py archive build/archive/*.tar.gz; s=$$?; python tests/lab/lab.py down archive; exit $$s
+
+e2e-airgap: setup
+	python tests/lab/lab.py up airgap --bare
+	python tests/e2e/airgap.py airgap; s=$$?; python tests/lab/lab.py down airgap; exit $$s
 
 rules: setup
 	python tests/tools/render_rules.py build/rules

@@ -44,7 +44,8 @@ def fill(
     """Fetches what is missing. source_url: another mirror, with the layout of this one, in place of upstream."""
     known = pinned()
     everything = {**known["programs"], **known["packages"]}
-    versions = {name: [str(one) for one in found] for name, found in (versions or {}).items()}
+    lists = {name: one if isinstance(one, list) else [one] for name, one in (versions or {}).items()}
+    versions = {name: [str(one) for one in found] for name, found in lists.items()}
     unknown = [name for name in [*(programs or []), *versions] if name not in everything]
     if unknown:
         raise ReleaseError(f"there is no program {unknown[0]}: choose of {', '.join(everything)}")

@@ -223,7 +223,7 @@ def test_a_dashboard_is_the_pinned_one(fill):
 def test_prune_removes_what_a_run_fetched_and_nothing_else(fill, upstream):
     about = KNOWN["programs"]["prometheus"]
     upstream.add_release(about, "3.5.3")
-    fill(programs=["prometheus"], versions={"prometheus": ["3.5.3"]})
+    fill(programs=["prometheus"], versions={"prometheus": "3.5.3"})  # one version needs no list
     folder = fill(programs=["prometheus"])
     foreign = folder.root / "index.html"
     foreign.write_text("of the administrator")
