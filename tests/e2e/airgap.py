@@ -6,7 +6,8 @@
     lab.py up airgap --bare
     airgap.py airgap
 
-The lab's mirror stands for upstream, whose layout it has; its server is off before the hosts install.
+The lab's mirror stands for upstream, whose layout it has; its server is off before the hosts install. What comes from
+the distribution is on the hosts before, as an image of a closed site has it.
 """
 
 from __future__ import annotations
@@ -44,6 +45,15 @@ def settings(lab: dict, folder: Path) -> dict:
     return found if grafana["dashboard"] else found | {"mirror_dashboards": []}
 
 
+def distribution(lab: dict, directory: Path) -> None:
+    """What docs/mirror.md tells to have on the hosts."""
+    install = (
+        "sudo apt-get -qq update && sudo DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3-cryptography"
+    )
+    for host in lab["hosts"]:
+        run("ssh", "-F", str(directory / "ssh_config"), host, install)
+
+
 def close(lab: dict, directory: Path) -> None:
     """Every host sends what leaves the lab's network to an address that nobody has."""
     nobody = lab["gateway"].rpartition(".")[0] + ".254"
@@ -74,6 +84,7 @@ def main(name: str) -> int:
         directory / "mirror.pid", lab["gateway"], port,
         sys.executable, "-m", "http.server", "--bind", lab["gateway"], "--directory", str(folder), str(port),
     )  # fmt: skip
+    distribution(lab, directory)
     close(lab, directory)
     say("site.yml with every other way closed")
     print(play(directory, "site.yml")[-3000:])
