@@ -91,3 +91,9 @@ def test_lower_layers_do_not_import_higher_ones():
     """Module utilities run on hosts: nothing of the controller is there."""
     for path in (ROOT / "plugins" / "module_utils").rglob("*.py"):
         assert not re.search(r"^\s*(from|import) .*\bplugin_utils\b", path.read_text(), re.M), ids(path)
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """pytest imports them by that name alone: of two, the second ends the run before it begins."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
