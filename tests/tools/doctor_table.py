@@ -29,8 +29,8 @@ after which doctor has to find nothing and `verify` has to pass (Molecule scenar
 evidence of such a run by `tests/tools/doctor_table.py`; the unit tests diagnose the same evidence again.
 
 In the lab, AWS is moto, and certificates are issued by the lab's own CA. *Not run* are faults that containers cannot
-have: there the evidence of a healthy lab is edited. The seven issues of the old runbook are among the faults, with
-their true causes. How doctor works: [doctor.md](doctor.md).
+have, or that no run has recorded yet: there the evidence of a healthy lab is edited. The seven issues of the old
+runbook are among the faults, with their true causes. How doctor works: [doctor.md](doctor.md).
 
 """
 # What a reader's own paths would be.

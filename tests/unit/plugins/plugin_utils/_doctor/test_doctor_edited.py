@@ -107,3 +107,12 @@ def test_data_of_redis_that_runs_needs_no_restart(stack):
     found.update(count=1, foreign=foreign)
     (finding,) = diagnose(stack)
     assert finding["id"] == "redis_data" and "restart" not in finding["cure"][0]["run"]
+
+
+def test_a_file_edited_by_hand_is_no_reason_for_a_restart(stack, ids):
+    path = "/etc/prometheus/credentials/web.yml"
+    evidence = stack["hosts"][MONITORING]["evidence"]
+    evidence["units"]["prometheus.service"]["newer_than_process"] = [path]
+    assert ids(stack) == ["prometheus_restart_due"]
+    evidence["edited"] = {path: {"lines": [], "jobs": []}}
+    assert ids(stack) == ["prometheus_edited"]
