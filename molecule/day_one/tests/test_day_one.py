@@ -1,18 +1,16 @@
 # Copyright (c) 2026, redisops.monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two monitoring hosts with the settings of one: they are a pair, and a fault is one page."""
+"""Two monitoring hosts with the settings of one: they are a pair."""
 
 from __future__ import annotations
 
 import json
 import socket
 import ssl
-import subprocess
-import sys
 
 import pytest
-from lab_client import ROOT, Lab, wait
+from lab_client import Lab, wait
 
 LAB = Lab("day-one")
 REDIS, MONITORING = LAB.named("redis"), LAB.named("monitoring")
@@ -64,16 +62,3 @@ def test_doctor_and_verify_are_content():
     for name in ("doctor", "verify"):
         done = LAB.playbook(f"redisops.monitoring.{name}")
         assert done.returncode == 0, done.output
-
-
-def test_one_fault_is_one_page():
-    """With the times that are shipped: an Alertmanager waits 15 s for the other, longer than fast times allow."""
-    done = subprocess.run(
-        [sys.executable, ROOT / "tests/e2e/alerts.py", "faults"]
-        + ["--tags", "alertmanager,prometheus", LAB.directory.name, "node-killed"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
