@@ -38,7 +38,7 @@ def read(unit="", since="", until="", lines=400, priority="", kernel=False, time
         if value != "":
             argv.append("--%s=%s" % (option, value if isinstance(value, str) else "@%.3f" % value))
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

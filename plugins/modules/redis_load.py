@@ -92,11 +92,10 @@ load:
     after:
       description: The same after the burst.
       type: int
-    keys:
-      description: How many keys were used.
-      type: int
     slots:
-      description: How many slots of the cluster the keys lie in. 0 where Redis is no cluster.
+      description:
+        - How many slots of the cluster the keys lie in. 0 where Redis is no cluster.
+        - C(load['keys']) is the number of keys.
       type: int
     removed:
       description: How many keys were deleted.

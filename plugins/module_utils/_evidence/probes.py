@@ -47,7 +47,7 @@ def command(argv, seconds=5):
     if not program:
         return None, ""
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
             [program] + argv[1:],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
