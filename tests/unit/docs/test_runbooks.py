@@ -40,6 +40,8 @@ def known_variables():
     for path in (ROOT / "roles").glob("*/meta/argument_specs.yml"):
         for entry in yaml.safe_load(path.read_text())["argument_specs"].values():
             names.update(entry.get("options") or {})
+    for path in (ROOT / "playbooks").glob("*.yml"):  # a playbook without a role has its own, with a default
+        names.update(re.findall(r"\b(monitoring_\w+) \| default\(", path.read_text()))
     return names
 
 
@@ -55,7 +57,7 @@ def problems(words, variables, tags):
             yield f"the option {word} is not known here"
         elif OPTIONS[word]:
             value = words.pop(0) if words else ""
-            if word == "-e" and value.partition("=")[0] not in variables:
+            if word == "-e" and not value.startswith("@") and value.partition("=")[0] not in variables:
                 yield f"no role has the variable {value.partition('=')[0]}"
             if word.endswith("tags"):
                 yield from (f"no task has the tag {tag}" for tag in value.split(",") if tag not in tags)
