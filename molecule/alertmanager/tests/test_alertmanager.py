@@ -77,7 +77,8 @@ def silence(*settings):
     extra = [f"--extra-vars={setting}" for setting in settings]
     done = LAB.playbook("playbooks/silence.yml", "--diff", variables, *extra)
     assert done.returncode == 0, done.output
-    return int(re.search(r"changed=(\d+)", done.stdout)[1]), " ".join(done.stdout.split())
+    changed = re.search(rf"^{FIRST} +: .*changed=(\d+)", done.stdout, re.MULTILINE)[1]
+    return int(changed), " ".join(done.stdout.split())
 
 
 def test_unit(host):
