@@ -335,5 +335,10 @@ def page_url_problems(s: Mapping[str, Any], name: str, example: str) -> list[str
     return [f"{name} is {s[name]}, which is not a URL such as {example}"]
 
 
+def literal(value: object) -> str:
+    """A text as the replacement of a relabelling of Prometheus."""
+    return str(value).replace("$", "$$")
+
+
 def url_path(url: str) -> str:
     return urlsplit(url).path

@@ -79,8 +79,9 @@ def datasources(s: dict) -> list[dict]:
         uid = "prometheus-" + re.sub("[^a-zA-Z0-9_-]", "-", name)[:29]
         more = {"uid": uid, "name": f"Prometheus of {name}", "ds_url": url, "check_health": False}
         found.append({**first, "ds_type": "prometheus", **more})
-    if _storage.datasource(s):
-        found.append(_storage.datasource(s))
+    store = _storage.datasource(s)
+    if store:
+        found.append(store)
     common = {"access": "proxy", "basic_auth_user": ""}
     return [{**common, "ds_type": one["uid"], "is_default": one["uid"] == "prometheus", **one} for one in found]
 

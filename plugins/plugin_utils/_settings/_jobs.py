@@ -50,7 +50,7 @@ def alertmanagers(stack: Stack) -> list[dict[str, Any]]:
     if not stack.on("alertmanager"):
         return []
     web = stack.asked("alertmanager")
-    targets = [stack.target_of("alertmanager", name) for name in stack.members]
+    targets = [stack.target("alertmanager", name) for name in stack.members]
     entry = {"scheme": web.scheme, **client(stack, "alertmanager", SCRAPER), "static_configs": [{"targets": targets}]}
     return [{**entry, "path_prefix": web.prefix} if web.prefix else entry]
 
@@ -66,10 +66,7 @@ def jobs(stack: Stack) -> list[dict[str, Any]]:
                 "scheme": web.scheme,
                 "metrics_path": f"{web.prefix}/metrics",
                 **client(stack, "alertmanager", SCRAPER),
-                "static_configs": [
-                    {"targets": [stack.target_of("alertmanager", name)], "labels": {"node": name}}
-                    for name in stack.members
-                ],
+                "static_configs": by_node({name: stack.target("alertmanager", name) for name in stack.members}),
             }
         )
     if stack.on("grafana"):
@@ -80,13 +77,7 @@ def jobs(stack: Stack) -> list[dict[str, Any]]:
                 "scheme": parts.scheme,
                 "metrics_path": f"{parts.path}/metrics",
                 **client(stack, "grafana", stack.of("grafana")["grafana_metrics_username"]),
-                "static_configs": [
-                    {
-                        "targets": [parts.netloc if name == stack.host.name else stack.at(name, parts.port)],
-                        "labels": {"node": name},
-                    }
-                    for name in stack.members
-                ],
+                "static_configs": by_node({name: stack.at(name, parts.port) for name in stack.members}),
             }
         )
     if stack.others:
@@ -110,13 +101,13 @@ def replicas(stack: Stack) -> dict[str, Any]:
         job["tls_config"] = {"ca_file": f"{given}/web_ca.crt"}
     if web.user:
         job["basic_auth"] = {"username": web.user, "password_file": f"{given}/web_password"}
-    return {
-        **job,
-        "static_configs": [
-            {"targets": [stack.target_of("prometheus", name)], "labels": {"job": "prometheus", "node": name}}
-            for name in stack.others
-        ],
-    }
+    targets = {name: stack.target("prometheus", name) for name in stack.others}
+    return {**job, "static_configs": by_node(targets, job="prometheus")}
+
+
+def by_node(targets: dict[str, str], **labels: str) -> list[dict[str, Any]]:
+    """Targets of monitoring hosts by their names."""
+    return [{"targets": [target], "labels": {**labels, "node": name}} for name, target in targets.items()]
 
 
 def node_jobs(stack: Stack, mine: dict[str, str]) -> list[dict[str, Any]]:

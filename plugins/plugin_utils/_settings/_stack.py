@@ -240,9 +240,7 @@ class Stack:
                 found.update(self.datasource(name))
         if self.on("prometheus"):
             found["grafana_runbook_base_url"] = lambda: self.of("prometheus")["prometheus_runbook_base_url"]
-            found["grafana_prometheus_replicas"] = lambda: {
-                name: self.url_of("prometheus", name) for name in self.others
-            }
+            found["grafana_prometheus_replicas"] = lambda: {name: self.url("prometheus", name) for name in self.others}
         return found
 
     def datasource(self, name: str) -> dict[str, Callable[[], Any]]:
@@ -294,16 +292,24 @@ class Stack:
     def asked(self, role: str) -> _web.Web:
         return _core.module_of(role).web(self.of(role), self.host)
 
-    def url(self, role: str) -> str:
-        """URL of a service of this host as others reach it, with the path of its pages."""
+    def url(self, role: str, name: str = "") -> str:
+        """URL of a service of a monitoring host, of this one without a name, with the path of its pages."""
+        name = name or self.host.name
         if role == "grafana":
             own = urlsplit(_grafana_urls.api_url(self.of(role), self.host))
-            return f"{own.scheme}://{_core.bracket(self.address)}:{self.of(role)['grafana_port']}{own.path}"
+            return f"{own.scheme}://{self.at(name, self.of(role)['grafana_port'])}{own.path}"
         web = self.asked(role)
-        return f"{web.scheme}://{self.target(web)}{web.prefix}"
+        return f"{web.scheme}://{self.target(role, name)}{web.prefix}"
 
-    def target(self, web: _web.Web) -> str:
-        return web.target if web.loopback else f"{_core.bracket(self.address)}:{web.setting('port')}"
+    def target(self, role: str, name: str) -> str:
+        """Where a service of a monitoring host is reached; its settings are those of this host."""
+        web = self.asked(role)
+        return web.target if name == self.host.name and web.loopback else self.at(name, web.setting("port"))
+
+    def at(self, name: str, port: int) -> str:
+        own = name == self.host.name
+        address = self.address if own else _core.address_of(self.host.hostvars[name], name)
+        return f"{_core.bracket(address)}:{port}"
 
     def runbooks(self) -> str:
         s = self.of("prometheus")
@@ -319,18 +325,6 @@ class Stack:
     @property
     def others(self) -> list[str]:
         return [name for name in self.members if name != self.host.name]
-
-    def at(self, name: str, port: int | str | None) -> str:
-        return f"{_core.bracket(_core.address_of(self.host.hostvars[name], name))}:{port}"
-
-    def target_of(self, role: str, name: str) -> str:
-        """Where a service of a monitoring host is reached; its settings are those of this host."""
-        web = self.asked(role)
-        return self.target(web) if name == self.host.name else self.at(name, web.setting("port"))
-
-    def url_of(self, role: str, name: str) -> str:
-        web = self.asked(role)
-        return f"{web.scheme}://{self.target_of(role, name)}{web.prefix}"
 
     def grafana_page(self) -> str:
         return self.of("grafana")["grafana_root_url"].rstrip("/") or self.url("grafana")

@@ -46,6 +46,11 @@ def given(s: dict) -> dict[str, Any]:
     return {name: value for name, value in s["monitoring_remote_storage"].items() if value not in (None, "")}
 
 
+def region(s: dict) -> str:
+    """Of the signature that Amazon's store wants."""
+    return given(s).get("region") or s["monitoring_aws_region"]
+
+
 def problems(s: dict) -> list[str]:
     store, name = given(s), "monitoring_remote_storage"
     if not store:
@@ -59,7 +64,7 @@ def problems(s: dict) -> list[str]:
     if ("username" in store) != ("password" in store):
         found.append(f"{name}.username and {name}.password belong together: give both or none")
     if store.get("kind") == "amp":
-        if "region" not in store and not s["monitoring_aws_region"]:
+        if not region(s):
             found.append(f"{name}.kind is amp: set {name}.region or monitoring_aws_region, for the signature")
         if "username" in store:
             found.append(f"{name}.kind is amp, which takes requests signed by the instance's role: leave username out")
@@ -80,15 +85,15 @@ def label_problems(s: dict) -> list[str]:
 # --------------------------------------------------------------------------------------------------------- replicas
 
 
-def replicas(host: _core.Host) -> list[str]:
-    """The hosts of the group monitoring, where there are several."""
-    members = list(host.groups.get("monitoring", []))
-    return members if len(members) > 1 and host.name in members else []
+def is_replica(host: _core.Host) -> bool:
+    """Whether it is one of several monitoring hosts."""
+    members = host.groups.get("monitoring", [])
+    return len(members) > 1 and host.name in members
 
 
 def external_labels(s: dict, host: _core.Host) -> dict[str, str]:
     label = s["prometheus_replica_label"]
-    mine = {label: host.name} if label and replicas(host) else {}
+    mine = {label: host.name} if label and is_replica(host) else {}
     return {**mine, **{name: str(value) for name, value in s["prometheus_external_labels"].items()}}
 
 
@@ -127,7 +132,7 @@ def remote_write(s: dict, host: _core.Host, credentials: str) -> list[dict[str, 
         entry["tls_config"] = {"ca_file": f"{credentials}/remote_storage_ca.crt"}
     if store["kind"] == "amp":
         role = {"role_arn": store["role_arn"]} if "role_arn" in store else {}
-        entry["sigv4"] = {"region": store.get("region") or s["monitoring_aws_region"], **role}
+        entry["sigv4"] = {"region": region(s), **role}
     relabelling = write_relabelling(s, host, store["kind"])
     return [
         {**entry, **({"write_relabel_configs": relabelling} if relabelling else {})},
@@ -146,7 +151,7 @@ def write_relabelling(s: dict, host: _core.Host, kind: str) -> list[dict[str, An
     found: list[dict[str, Any]] = [{"source_labels": [label], "target_label": "__replica__"}, drop]
     cluster = host.variables.get("monitoring_cluster")
     if cluster:  # series of the monitoring itself have no cluster, and would be taken twice
-        name = str(cluster).replace("$", "$$")
+        name = _core.literal(cluster)
         found.append({"source_labels": ["cluster"], "regex": "", "target_label": "cluster", "replacement": name})
     return found
 
@@ -176,9 +181,7 @@ def datasource(s: dict) -> dict[str, Any]:
         data["httpHeaderName1"] = kind.tenant
         hidden["httpHeaderValue1"] = store["tenant"]
     if store["kind"] == "amp":
-        data.update(
-            sigV4Auth=True, sigV4AuthType="default", sigV4Region=store.get("region") or s["monitoring_aws_region"]
-        )
+        data.update(sigV4Auth=True, sigV4AuthType="default", sigV4Region=region(s))
         if "role_arn" in store:
             data["sigV4AssumeRoleArn"] = store["role_arn"]
     return {

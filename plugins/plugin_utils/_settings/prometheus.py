@@ -324,7 +324,7 @@ def ec2_relabelling(s: dict, host: _core.Host) -> list[dict]:
         put(name, f"__meta_ec2_{name}")
     for label in _scrape_targets.IDENTITY:
         if host.variables.get(f"monitoring_{label}"):
-            put(label, value=literal(host.variables[f"monitoring_{label}"]))
+            put(label, value=_core.literal(host.variables[f"monitoring_{label}"]))
     put("node", "__meta_ec2_instance_id")
     for label, tag in tags.items():
         if label == "node":
@@ -334,15 +334,10 @@ def ec2_relabelling(s: dict, host: _core.Host) -> list[dict]:
     for group in inventory_targets(s, host, s["prometheus_exporter_port"])[0]:
         name = group["labels"].get("node")
         if name and "instance_id" in group["labels"]:
-            put("node", "__meta_ec2_instance_id", regex=group["labels"]["instance_id"], value=literal(name))
+            put("node", "__meta_ec2_instance_id", regex=group["labels"]["instance_id"], value=_core.literal(name))
         elif name:  # of a static inventory
             addresses = "|".join(re.escape(target) for target in group["targets"])
-            put("node", "__address__", regex=addresses, value=literal(name))
+            put("node", "__address__", regex=addresses, value=_core.literal(name))
     for label, value in s["prometheus_target_labels"].items():
-        put(label, value=literal(value))
+        put(label, value=_core.literal(value))
     return rules
-
-
-def literal(value: object) -> str:
-    """As the replacement of a relabelling."""
-    return str(value).replace("$", "$$")

@@ -62,11 +62,11 @@ def plan(s: dict, host: _core.Host, found: dict) -> dict:
     admins = networks(s["monitoring_admin_cidrs"], "monitoring_admin_cidrs", auto=address)
     exporters = networks(s["security_groups_exporter_cidrs"], "security_groups_exporter_cidrs")["networks"]
     group = s["monitoring_security_group"]
-    source = by_family(exporters) if exporters else {"group_id" if group.startswith("sg-") else "group_name": [group]}
+    itself = {key_of(group): [group]}
+    source = by_family(exporters) if exporters else itself
     admin_rule = {"ports": s["security_groups_admin_ports"], "rule_desc": "Monitoring admins"}
     admin_rules = [{**admin_rule, **by_family(admins["networks"])}] if admins["networks"] else []
     if group and len(host.groups.get("monitoring", [])) > 1:
-        itself = {"group_id" if group.startswith("sg-") else "group_name": [group]}
         admin_rules.append({"ports": s["security_groups_member_ports"], "rule_desc": "Monitoring hosts", **itself})
     return {
         "problems": list(dict.fromkeys([*lines, *problems(s, host), *admins["problems"]])),
@@ -74,6 +74,11 @@ def plan(s: dict, host: _core.Host, found: dict) -> dict:
         "exporter_rules": [{"ports": [port], "rule_desc": text, **source} for port, text in exporter_ports(s)],
         "admin_rules": admin_rules,
     }
+
+
+def key_of(group: str) -> str:
+    """What a rule or a module names this group by."""
+    return "group_id" if group.startswith("sg-") else "group_name"
 
 
 def aws(s: dict) -> dict:
@@ -86,7 +91,7 @@ def task_rules(s: dict, group: str, owner: str) -> dict | None:
     """The rules of one group; the VPC and the rules are arguments of the task."""
     if not group:
         return None
-    named = {"group_id" if group.startswith("sg-") else "group_name": group}
+    named = {key_of(group): group}
     ours = {"rules": [], "purge": "owned", "owner": f"{s['monitoring_owner']}/{owner}"}
     return {"module": "ec2_security_group_rules", "args": {**aws(s), **named, **ours}}
 
