@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
         )
         variables, host = _ansible.context([options["role"]], task_vars, self._templar)
         settings, faults = _core.read(options["role"], variables)
-        problems = [line for lines in faults.values() for line in lines]
+        problems = _core.fault_lines(faults)
         if not problems:
             step = getattr(_core.module_of(options["role"]), options["step"])
             plan = step(settings, host, options["found"])

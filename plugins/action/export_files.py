@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         """The content of every file by its name."""
         variables, host = _ansible.context(["prometheus", "grafana"], task_vars, self._templar)
         prometheus, faults = _core.read("prometheus", variables)
-        problems = [line for wrong in faults.values() for line in wrong] + _rules.problems(prometheus)
+        problems = _core.fault_lines(faults) + _rules.problems(prometheus)
         if problems:
             raise AnsibleActionFail("; ".join(problems))
         found = {"rules/%s" % path.name: _rules.render(path, prometheus) for path in _rules.files()}

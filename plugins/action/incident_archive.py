@@ -11,6 +11,7 @@ import os
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _artifacts
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._incident.archive import Archive
 
 
@@ -49,8 +50,7 @@ class ActionModule(ActionBase):
                 "%s: the archive cannot be written (%s); set incident_report_dir" % (directory, err.strerror)
             ) from err
         about = {"cluster": archive.cluster, "window": archive.window, "problems": archive.problems}
-        artifacts = {"monitoring_incident": {**about, "file": os.path.basename(path), "size": size}}
-        stats = {"data": artifacts, "per_host": False, "aggregate": True}
+        stats = _artifacts.stats("monitoring_incident", {**about, "file": os.path.basename(path), "size": size})
         return dict(result, path=path, size=size, ansible_stats=stats)
 
 

@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
         variables, host = _ansible.context([role], task_vars, self._templar)
         settings, faults = _core.read(role, variables)
         if faults:
-            return dict(result, failed=True, msg="; ".join(line for lines in faults.values() for line in lines))
+            return dict(result, failed=True, msg="; ".join(_core.fault_lines(faults)))
         service = _core.module_of(role).service(settings, host)
         config = dict(service["config"], marker=_core.MARKER)
         for kind in ("files", "secrets"):

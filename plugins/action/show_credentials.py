@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
                 continue
             settings, faults = _core.read(role, variables)
             if faults:
-                return dict(result, failed=True, msg="; ".join(line for wrong in faults.values() for line in wrong))
+                return dict(result, failed=True, msg="; ".join(_core.fault_lines(faults)))
             lines += _credentials.lines(role, settings, host)
         # On the screen alone: results and log files would keep them.
         for line in ["", "%s:" % host.name, *lines, ""]:

@@ -13,6 +13,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.redisops.monitoring.plugins.module_utils._text import utc
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _artifacts
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import report as reports
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.page import page
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
@@ -56,9 +58,9 @@ class ActionModule(ActionBase):
             display.display("%s: %s" % (kind, path))
         healthy = not any(one["severity"] == "error" for one in findings)
         result.update(changed=False, findings=findings, files=files, healthy=healthy, msg=reports.summary(findings))
-        about = {"cluster": report["cluster"], "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(report["time"]))}
-        artifacts = {"monitoring_doctor": {**about, "healthy": healthy, "summary": result["msg"], "findings": findings}}
-        result["ansible_stats"] = {"data": artifacts, "per_host": False, "aggregate": True}
+        about = {"cluster": report["cluster"], "time": utc(report["time"]), "healthy": healthy}
+        artifact = {**about, "summary": result["msg"], "findings": findings}
+        result["ansible_stats"] = _artifacts.stats("monitoring_doctor", artifact)
         return result
 
     @staticmethod

@@ -32,6 +32,6 @@ class ActionModule(ActionBase):
         for role in roles:
             found, faults = _core.read(role, variables, all_needed=False)
             if faults:
-                raise AnsibleActionFail("; ".join(line for lines in faults.values() for line in lines))
+                raise AnsibleActionFail("; ".join(_core.fault_lines(faults)))
             settings.update(found)
         return verify.options(test, settings, host)

@@ -12,7 +12,8 @@ import time
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.redisops.monitoring.plugins.plugin_utils import _verify_report
+from ansible_collections.redisops.monitoring.plugins.module_utils._text import utc
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _artifacts, _verify_report
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core
 
 display = Display()
@@ -32,7 +33,7 @@ class ActionModule(ActionBase):
         lines = report.pop("table")
         result.update(changed=False, report=report, summary=_verify_report.summary(report), path="")
         about = {"cluster": options["cluster"], "environment": options["environment"]}
-        about["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        about["time"] = utc(time.time())
         if options["report_dir"]:
             directory = os.path.abspath(os.path.expanduser(options["report_dir"]))
             path = os.path.join(directory, _verify_report.file_name(options["cluster"]))
@@ -44,6 +45,5 @@ class ActionModule(ActionBase):
         shown = [] if _core.in_awx(task_vars) else [result["path"]]
         display.display("\n".join([*lines, "", ", ".join(filter(None, [result["summary"], *shown]))]))
         if not self._task.check_mode:
-            artifacts = {"monitoring_verify": {**about, **report}}
-            result["ansible_stats"] = {"data": artifacts, "per_host": False, "aggregate": True}
+            result["ansible_stats"] = _artifacts.stats("monitoring_verify", {**about, **report})
         return result

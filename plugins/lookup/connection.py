@@ -72,5 +72,5 @@ class LookupModule(LookupBase):
         found, host = _ansible.context([role], variables, self._templar, self.get_option("host"))
         settings, faults = _core.read(role, found, all_needed=False)
         if faults:
-            raise AnsibleLookupError("; ".join(line for lines in faults.values() for line in lines))
+            raise AnsibleLookupError("; ".join(_core.fault_lines(faults)))
         return _core.module_of(role).connection(settings, host)

@@ -47,5 +47,5 @@ class LookupModule(LookupBase):
         found, dummy = _ansible.context([role], variables, self._templar)
         settings, faults = _core.read(role, found)
         if faults:
-            raise AnsibleLookupError("; ".join(line for lines in faults.values() for line in lines))
+            raise AnsibleLookupError("; ".join(_core.fault_lines(faults)))
         return settings

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 # Prometheus' syntax: each unit once, the largest first.
 _DURATION = re.compile(r"(?=[0-9])(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m(?!s))?(\d+s)?(\d+ms)?", re.ASCII)
@@ -16,6 +17,11 @@ def one_line(text, limit=300):
     """A text as one printable line of at most `limit` characters."""
     line = " ".join(str(text).split())
     return "".join(char if char.isprintable() else "?" for char in line)[:limit].rstrip()
+
+
+def utc(seconds):
+    """A moment in seconds since 1970 as 2026-11-30T12:00:00Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def duration_seconds(text):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-import time
 
 from .. import _journal, _systemd
 from .._evidence import probes
+from .._text import utc
 
 LINES = 2000  # of one journal
 LINE = 500  # characters of one line
@@ -46,7 +46,7 @@ def journal(unit, window):
 
 
 def entry_text(entry):
-    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry.time))
+    when = utc(entry.time)
     source = "%s[%s]" % (entry.identifier, entry.pid) if entry.pid else entry.identifier
     return "".join("%s %s: %s" % (when, source, line)[:LINE] + "\n" for line in entry.message.splitlines())
 

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-import time
 from urllib.parse import urlencode
 
 from .. import _redis
 from .._prometheus import Api, ApiError, Prometheus
+from .._text import utc
 
 SERIES = 40  # of one query
 
@@ -47,10 +47,6 @@ def latency_text(entries):
     lines = ["event  last  latest_ms  worst_ms\n"]
     lines += ["%s  %s  %s  %s\n" % (entry[0], utc(entry[1]), entry[2], entry[3]) for entry in entries]
     return "".join(lines)
-
-
-def utc(seconds):
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def prometheus(params, queries, window):

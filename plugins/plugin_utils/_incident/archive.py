@@ -13,6 +13,7 @@ import tarfile
 import time
 from datetime import datetime
 
+from ...module_utils._text import utc
 from .. import _html
 from . import chart
 
@@ -122,7 +123,7 @@ class Archive:
             cluster=self.cluster,
             since=self.window.get("since", "?").replace(".000Z", "Z"),
             until=self.window.get("until", "?").replace(".000Z", "Z"),
-            collected=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.now)),
+            collected=utc(self.now),
             dashboard_url=self.dashboard_url,
             problems=self.problems,
             diagnosis=sorted(path for path in self.content if path.startswith("doctor/")),

@@ -211,7 +211,7 @@ def settings_of(roles, task_vars, templar):
     for role in roles:
         found, faults = _core.read(role, variables, all_needed=False)
         settings.update(found)
-        problems += [line for lines in faults.values() for line in lines]
+        problems += _core.fault_lines(faults)
     return settings, problems, host
 
 

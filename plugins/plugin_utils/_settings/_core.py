@@ -168,10 +168,15 @@ def setting(role: str, name: str, variables: Mapping[str, Any], needed: bool = T
     return (default_of(option) if value is None or wrong else value), wrong
 
 
+def fault_lines(faults: Mapping[str, list[str]]) -> list[str]:
+    """What read() found wrong, line by line."""
+    return [line for wrong in faults.values() for line in wrong]
+
+
 def judge(role: str, variables: Mapping[str, Any], host: Host) -> tuple[dict[str, Any], list[str]]:
     """A role's settings, and everything that is wrong with them for a host, each problem one line without a secret."""
     settings, faults = read(role, variables)
-    found = [line for wrong in faults.values() for line in wrong]
+    found = fault_lines(faults)
     for name, option in options_of(role).items():
         found += secret_problems(settings[name], option, name) + user_problems(settings[name], name)
     problems = getattr(module_of(role), "problems", lambda *_nothing: [])

@@ -35,3 +35,8 @@ def test_versions():
     assert _text.version_tuple("3.5.3-rc.1") < (3, 10)
     with pytest.raises(ValueError):
         _text.version_tuple("latest")
+
+
+def test_a_moment():
+    assert _text.utc(0) == "1970-01-01T00:00:00Z"
+    assert _text.utc(1796040000.9) == "2026-11-30T12:00:00Z"
