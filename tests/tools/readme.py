@@ -8,12 +8,12 @@ An example comes from roles/<role>/meta/example.yml where there is one, else fro
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
 from pathlib import Path
 
+import generated
 import yaml
 from antsibull_docs_parser.dom import PluginIdentifier
 from antsibull_docs_parser.format import format_paragraphs
@@ -169,22 +169,7 @@ def readme(role):
     return "\n".join(lines) + "\n"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a README is not current")
-    check = parser.parse_args().check
-    stale = []
-    for spec in sorted((ROOT / "roles").glob("*/meta/main.yml")):
-        path, text = spec.parents[1] / "README.md", readme(spec.parents[1])
-        if not path.exists() or path.read_text() != text:
-            stale.append(str(path.relative_to(ROOT)))
-            if not check:
-                path.write_text(text)
-    if check and stale:
-        return f"not current, run `make docs`: {', '.join(stale)}"
-    print(f"{'current' if check else 'written'}: {', '.join(stale) or 'nothing to do'}")
-    return None
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    roles = [spec.parents[1] for spec in sorted((ROOT / "roles").glob("*/meta/main.yml"))]
+    texts = {role / "README.md": readme(role) for role in roles}
+    sys.exit(generated.main(__doc__.splitlines()[0], ROOT, texts, "not current, run `make docs`"))

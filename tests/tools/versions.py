@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import re
 import sys
 from pathlib import Path
 
+import generated
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,23 +57,19 @@ def places() -> list[tuple[Path, str, str]]:
     return found
 
 
-def main() -> str | None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file differs")
-    check = parser.parse_args().check
-    stale = {}
+def texts() -> dict[Path, str]:
+    """What each of these files has to hold."""
+    found: dict[Path, str] = {}
     for path, before, version in places():
-        text = stale.get(path, path.read_text())
-        new = re.sub(rf"({before}){NUMBER}", rf"\g<1>{version}", text, flags=re.MULTILINE)
-        if new != text:
-            stale[path] = new
-            if not check:
-                path.write_text(new)
-    names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
-    if check and stale:
-        return f"other versions than meta/versions.yml, run `make versions docs`: {names}"
-    print(f"{'current' if check else 'written'}: {names or 'nothing to do'}")
-    return None
+        text = found.get(path) or path.read_text()
+        found[path] = re.sub(rf"({before}){NUMBER}", rf"\g<1>{version}", text, flags=re.MULTILINE)
+    return found
+
+
+def main() -> str | None:
+    return generated.main(
+        __doc__.splitlines()[0], ROOT, texts(), "other versions than meta/versions.yml, run `make versions docs`"
+    )
 
 
 if __name__ == "__main__":
