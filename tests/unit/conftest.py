@@ -35,6 +35,23 @@ def warnings_of_modules_are_recorded(request, monkeypatch):
             monkeypatch.setattr(ansible.module_utils._internal, "is_controller", False)
 
 
+@pytest.fixture
+def ansible_playbook(tmp_path):
+    """ansible_playbook(playbook, option, ...) -> return code and output of a run in an empty directory."""
+    root = Path(__file__).parents[2]
+
+    def run(*words):
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        environment["ANSIBLE_COLLECTIONS_PATH"] = str(root / "build/collections")
+        argv = [Path(sys.executable).with_name("ansible-playbook"), *words]
+        done = subprocess.run(
+            argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
 ADMIN_PASSWORD = "admin-canary-5up3r"
 
 

@@ -25,18 +25,11 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/bring-your-own.md").read
 
 
 @pytest.fixture
-def play(tmp_path):
+def play(tmp_path, ansible_playbook):
     def run(text, **variables):
         (tmp_path / "play.yml").write_text(text)
-        argv = [Path(sys.executable).with_name("ansible-playbook"), "play.yml", "-e", json.dumps(variables)]
-        if (tmp_path / "hosts.yml").exists():
-            argv += ["-i", "hosts.yml"]
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-        environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "build/collections")
-        done = subprocess.run(
-            argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
+        inventory = ["-i", "hosts.yml"] if (tmp_path / "hosts.yml").exists() else []
+        return ansible_playbook("play.yml", "-e", json.dumps(variables), *inventory)
 
     return run
 

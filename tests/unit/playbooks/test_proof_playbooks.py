@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,20 +20,14 @@ all: {vars: {ansible_port: 1, ansible_become: true, redis_exporter_redis_passwor
 
 
 @pytest.fixture
-def play(tmp_path):
+def play(tmp_path, ansible_playbook):
     """A static inventory, as somebody without EC2 has it: return code, output, and the directory of reports."""
     (tmp_path / "inventory.yml").write_text(INVENTORY)
 
     def run(name, *options):
-        argv = [Path(sys.executable).with_name("ansible-playbook"), f"redisops.monitoring.{name}"]
-        argv += ["-i", tmp_path / "inventory.yml", *options]
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-        environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "build/collections")
-        done = subprocess.run(
-            argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
-        assert "canary-p4ssw0rd" not in done.stdout + done.stderr
-        return done.returncode, done.stdout + done.stderr, tmp_path / "reports"
+        rc, output = ansible_playbook(f"redisops.monitoring.{name}", "-i", tmp_path / "inventory.yml", *options)
+        assert "canary-p4ssw0rd" not in output
+        return rc, output, tmp_path / "reports"
 
     return run
 

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import promtool
@@ -18,17 +17,8 @@ ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture
-def export(tmp_path):
-    def run(*options):
-        argv = [Path(sys.executable).with_name("ansible-playbook"), "redisops.monitoring.export", *options]
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-        environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "build/collections")
-        done = subprocess.run(
-            argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    return run
+def export(ansible_playbook):
+    return partial(ansible_playbook, "redisops.monitoring.export")
 
 
 def test_rules_dashboards_and_pages(export, tmp_path):
