@@ -31,8 +31,7 @@ class ActionModule(ActionBase):
             if faults:
                 return dict(result, failed=True, msg="; ".join(_core.fault_lines(faults)))
             lines += _credentials.lines(role, settings, host)
-        # On the screen alone: results and log files would keep them.
-        for line in ["", "%s:" % host.name, *lines, ""]:
-            display.display(line, screen_only=True)
+        # On the screen alone: results and log files would keep them. In one piece: other hosts print at the same time.
+        display.display("\n".join(["", "%s:" % host.name, *lines, ""]), screen_only=True)
         result.update(changed=False, shown=len(lines))
         return result
