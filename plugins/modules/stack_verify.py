@@ -234,6 +234,10 @@ rows:
     state:
       description: V(passed), V(failed) or V(skipped).
       type: str
+down:
+  description: Whether the service is not installed, does not run, or gives no answer at all.
+  type: bool
+  returned: always
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -242,7 +246,7 @@ from ansible_collections.redisops.monitoring.plugins.module_utils._verify import
 
 def main():
     module = AnsibleModule(argument_spec=run.ARGUMENTS, required_if=run.REQUIRED_IF, supports_check_mode=True)
-    module.exit_json(changed=False, rows=[row._asdict() for row in run.rows(module)])
+    module.exit_json(changed=False, **run.result(module))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ TESTS = (
     ("load", "monitoring", "it writes keys to Redis: run with -e verify_write=true"),
     ("alert", "monitoring", "it sends an alert to people: run with -e verify_alert=true"),
 )
+GROUPS = {name: group for name, group, dummy in TESTS}
 NOT_RUN = "not run: left out by tags or a limit, or its host failed"
-MARKS = {"passed": "ok", "failed": "FAIL", "skipped": "skip"}
+MARKS = {"passed": "ok", "warning": "WARN", "failed": "FAIL", "skipped": "skip"}
 
 
 def gather(groups, hostvars, check_mode=False):
@@ -34,19 +35,25 @@ def gather(groups, hostvars, check_mode=False):
 
 
 def report(tests):
-    rows = [row for test in tests for row in rows_of(test)]
+    away = missing_replicas(tests)
+    rows = [row for test in tests for row in rows_of(test, away)]
     count = {state: len([row for row in rows if row["state"] == state]) for state in MARKS}
-    failures = [
-        "test %d (%s), %s: expected %s, found %s"
-        % (row["test"], row["name"], row["subject"], row["expected"], row["found"])
-        for row in rows
-        if row["state"] == "failed"
-    ]
-    return {"rows": rows, **count, "failures": failures, "table": table(rows)}
+    lines = {
+        state: [
+            "test %d (%s), %s: expected %s, found %s"
+            % (row["test"], row["name"], row["subject"], row["expected"], row["found"])
+            for row in rows
+            if row["state"] == state
+        ]
+        for state in ("failed", "warning")
+    }
+    return {"rows": rows, **count, "failures": lines["failed"], "warnings": lines["warning"], "table": table(rows)}
 
 
 def summary(report):
-    return ", ".join("%d %s" % (report[state], state) for state in MARKS)
+    counts = ("%d %s" % (report[state], state) for state in MARKS if state != "warning")
+    more = " and %d warning%s" % (report["warning"], "" if report["warning"] == 1 else "s") if report["warning"] else ""
+    return ", ".join(counts) + more
 
 
 def file_name(cluster):
@@ -59,34 +66,77 @@ def write(path, report):
     write_atomically(path, (json.dumps(report, indent=4) + "\n").encode(), 0o600)
 
 
-def rows_of(test):
-    """The rows of all hosts. Where several hosts were asked for the same, each row says whose answer it is."""
+def missing_replicas(tests):
+    """Hosts of the group monitoring, of several, that do not answer or whose service does not, with what to do."""
+    of_monitoring = [test for test in tests if GROUPS.get(test["name"]) == "monitoring"]
+    members = {host for test in of_monitoring for host in test["results"]}
+    found = {}
+    for test in of_monitoring if len(members) > 1 else []:
+        for host, result in test["results"].items():
+            if (result or {}).get("unreachable"):
+                found[host] = "start the host %s, then run redisops.monitoring.site" % host
+            elif (result or {}).get("down"):
+                found.setdefault(host, "ansible-playbook redisops.monitoring.monitoring --limit %s starts it" % host)
+    return found
+
+
+def excused(test, away):
+    """Whom another host of the group stands in for in this test, with the names of those that do."""
+    if GROUPS.get(test["name"]) != "monitoring":
+        return {}
+    well = [host for host, result in sorted(test["results"].items()) if host not in away and good(result or {})]
+    return {host: ", ".join(well) for host in away} if well else {}
+
+
+def good(result):
+    rows = result.get("rows") or []
+    return any(row["state"] == "passed" for row in rows) and all(row["state"] != "failed" for row in rows)
+
+
+def rows_of(test, away=()):
+    """The rows of all hosts; what fails on a missing replica is a warning while another host passes the test."""
+    others = excused(test, away)
+    found = []
+    for host, row in of_hosts(test):
+        if row["state"] == "failed" and host in others:
+            text = "%s; %s passes this test" % (row["found"], others[host])
+            row = dict(row, state="warning", found=text, fix=away[host])
+        found.append(row)
+    return found
+
+
+def of_hosts(test):
+    """Host and row of all of them. Where several hosts were asked for the same, each row says whose answer it is."""
     found = []
     missing = []
     several = len([one for one in test["results"].values() if "rows" in (one or {})]) > 1
     for host, result in sorted(test["results"].items()):
         result = result or {}
         if result.get("unreachable"):
-            found.append(row(test, host, "reachable", one_line(result.get("msg")) or "unreachable", "failed"))
+            found.append((host, row(test, host, "reachable", one_line(result.get("msg")) or "unreachable", "failed")))
         elif "rows" in result:
             found.extend(
-                row(
-                    test,
-                    named(each["subject"], several and host),
-                    each["expected"],
-                    one_line(each["found"]),
-                    each["state"],
+                (
+                    host,
+                    row(
+                        test,
+                        named(each["subject"], several and host),
+                        each["expected"],
+                        one_line(each["found"]),
+                        each["state"],
+                    ),
                 )
                 for each in result["rows"]
             )
         elif result.get("skipped") or not result:
             missing.append((host, test.get("why") if result.get("skipped") else NOT_RUN))
         else:
-            found.append(row(test, host, "a result", one_line(result.get("msg")) or "the task failed", "failed"))
+            text = one_line(result.get("msg")) or "the task failed"
+            found.append((host, row(test, host, "a result", text, "failed")))
     if found or not missing:
-        found.extend(row(test, host, "", why or NOT_RUN, "skipped") for host, why in missing)
+        found.extend((host, row(test, host, "", why or NOT_RUN, "skipped")) for host, why in missing)
     else:  # one line for all hosts
-        found.append(row(test, "all", "", missing[0][1] or NOT_RUN, "skipped"))
+        found.append(("all", row(test, "all", "", missing[0][1] or NOT_RUN, "skipped")))
     return found
 
 
@@ -126,6 +176,8 @@ def table(rows):
         shared = after and (after["test"], after["expected"], after["state"]) == (
             row["test"], row["expected"], row["state"]
         )  # fmt: skip
-        if row["state"] == "failed" or row["state"] == "passed" and not shared:
+        if row["state"] in ("failed", "warning") or row["state"] == "passed" and not shared:
             lines.append("      expected: %s" % row["expected"])
+        if "fix" in row:
+            lines.append("      fix: %s" % row["fix"])
     return lines

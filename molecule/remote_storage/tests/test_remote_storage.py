@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 import urllib.parse
@@ -132,7 +133,41 @@ def test_no_sample_is_missing_after_an_outage(store):
         assert failed == []
 
 
-def test_one_host_away(store):
+def missing_is_a_warning(settings, host):
+    """verify passes, and doctor says which host lacks what."""
+    verified = LAB.playbook("redisops.monitoring.verify", "-e", f"@{settings}")
+    assert verified.returncode == 0, verified.output[-4000:]
+    assert re.search(rf"^WARN +2 prometheus +{host} +prometheus.service is inactive", verified.output, re.M)
+    examined = LAB.playbook("redisops.monitoring.doctor", "-e", f"@{settings}")
+    assert examined.returncode == 0, examined.output[-4000:]
+    assert re.search(rf"WARNING  Prometheus is stopped  \[{host}, prometheus\]", examined.output), examined.output
+    assert f"on {host}: sudo systemctl start prometheus.service" in examined.output
+    assert "ERROR" not in examined.output.split("Doctor:")[1]
+
+
+def test_the_run_ends_where_the_first_does_not_come_back(stack):
+    """Its Prometheus cannot be started; the other keeps what it has, though it would get something new."""
+    first, second = MONITORING
+    drop_ins = "/run/systemd/system/prometheus.service.d"
+    process = "systemctl show --value --property MainPID prometheus"
+    LAB.shell(first, f"mkdir -p {drop_ins} && cat > {drop_ins}/broken.conf", "[Service]\nExecStartPre=/bin/false\n")
+    LAB.shell(first, "systemctl daemon-reload")
+    before = LAB.shell(second, process)
+    more = json.dumps({"prometheus_flags": {"log.level": "warn"}})
+    try:
+        done = LAB.playbook("redisops.monitoring.site", "-e", f"@{stack}", "-e", more)
+        assert done.returncode == 2, done.output[-4000:]
+        recap = done.output.split("PLAY RECAP")[1]
+        assert re.search(rf"^{first} .*failed=1", recap, re.M), recap
+        assert re.search(rf"^{second} .*changed=0.*failed=0", recap, re.M), recap
+        assert "Test Prometheus" not in done.output, "nothing is proved of what was not finished"
+    finally:
+        LAB.shell(first, f"rm -r {drop_ins}; systemctl daemon-reload; systemctl reset-failed")
+        LAB.shell(first, "systemctl start prometheus")
+    assert LAB.shell(second, process) == before
+
+
+def test_one_host_away(store, stack):
     """The other goes on, shows what was, and tells that its twin is away; back again, that has ended."""
     first, second = MONITORING
     for unit in ("prometheus", "alertmanager", "grafana-server"):
@@ -149,6 +184,7 @@ def test_one_host_away(store):
         assert {one["labels"]["node"] for one in told} == {second}
         assert len(prometheus(first, "query", query="count_over_time(redis_up[5m]) > 5")["result"]) == len(REDIS)
         assert len(store.query("redis_up")) == len(REDIS)
+        missing_is_a_warning(stack, second)
     finally:
         for unit in ("prometheus", "alertmanager", "grafana-server"):
             LAB.shell(second, f"systemctl start {unit}")

@@ -97,37 +97,54 @@ NO_ANSWER = (
 )
 
 
-def rows(module: AnsibleModule) -> list[Row]:
-    """The rows of the test; a service that gives no answer is a row as well."""
+def result(module: AnsibleModule) -> dict[str, t.Any]:
+    """The rows of the test; a service that is not there or gives no answer is a row as well, and down."""
+    down = not_running(module)
+    if down:
+        found = [down]
+    else:
+        try:
+            found = rows(module)
+        except NO_ANSWER as err:
+            found = [failed(module.params["name"], "an answer", str(err))]
+            down = found[0]
+    return {"rows": [row._asdict() for row in found], "down": down is not None and down.state == "failed"}
+
+
+def not_running(module: AnsibleModule) -> Row | None:
     params = module.params
     name, unit = params["name"], params["unit"]
-    if unit:
-        state = _systemd.unit_state(module, unit)
-        if not state.found:
-            row = failed if params["required"] and not module.check_mode else skipped  # a dry run installs nothing
-            return [row(name, "%s installed" % unit, "not installed: this host has no %s" % unit)]
-        if not state.active:
-            found = "%s is %s (%s); see journalctl -u %s" % (unit, state.active_state, state.result, unit)
-            return [failed(name, "%s runs" % unit, found)]
+    if not unit:
+        return None
+    state = _systemd.unit_state(module, unit)
+    if not state.found:
+        row = failed if params["required"] and not module.check_mode else skipped  # a dry run installs nothing
+        return row(name, "%s installed" % unit, "not installed: this host has no %s" % unit)
+    if not state.active:
+        found = "%s is %s (%s); see journalctl -u %s" % (unit, state.active_state, state.result, unit)
+        return failed(name, "%s runs" % unit, found)
+    return None
+
+
+def rows(module: AnsibleModule) -> list[Row]:
+    params = module.params
+    name = params["name"]
     try:
         interval, group_wait = (duration_seconds(params[name]) for name in ("scrape_interval", "group_wait"))
     except ValueError as err:
         module.fail_json(msg=str(err))
     wait = 2 * interval + 10 if params["wait"] is None else params["wait"]
-    try:
-        if params["test"] == "exporter":
-            return exporter.rows(name, params)
-        if params["test"] == "prometheus":
-            return prometheus.rows(name, params, interval, wait)
-        if params["test"] == "load":
-            return load.rows(params, interval, wait)
-        if params["test"] == "grafana":
-            if params["token_path"]:
-                params = dict(params, token=_grafana.read_token(params["token_path"]))
-                module.no_log_values.add(params["token"])
-            return grafana.rows(params, wait)
-        if module.check_mode:
-            return [skipped(name, "an alert is sent", "check mode sends none")]
-        return alert.rows(name, params, wait, group_wait)
-    except NO_ANSWER as err:
-        return [failed(name, "an answer", str(err))]
+    if params["test"] == "exporter":
+        return exporter.rows(name, params)
+    if params["test"] == "prometheus":
+        return prometheus.rows(name, params, interval, wait)
+    if params["test"] == "load":
+        return load.rows(params, interval, wait)
+    if params["test"] == "grafana":
+        if params["token_path"]:
+            params = dict(params, token=_grafana.read_token(params["token_path"]))
+            module.no_log_values.add(params["token"])
+        return grafana.rows(params, wait)
+    if module.check_mode:
+        return [skipped(name, "an alert is sent", "check mode sends none")]
+    return alert.rows(name, params, wait, group_wait)

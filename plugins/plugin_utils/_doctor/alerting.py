@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shlex
+from urllib.parse import urlsplit
 
 from ...module_utils._alertmanager import matcher_of
 from . import security_groups, services
@@ -100,6 +101,9 @@ def arriving(stack, monitor):
     loaded = stamp_of((found.get("runtime") or {}).get("lastConfigTime")) or 0
     waited = stack.time - max(fires or stack.time, started, loaded)
     closed = found.get("alertmanagers_closed") or {}
+    if closed and len(closed) < len(found["alertmanagers"]):  # the others of the cluster tell everybody
+        yield from away(stack, monitor, closed)
+        return
     errors = (found.get("samples") or {}).get("alertmanager_errors") or []
     count = number(errors[0]["value"][1]) if errors else 0
     silent = other.get("watchdog") == 0 and found.get("alertmanagers")
@@ -114,6 +118,18 @@ def arriving(stack, monitor):
         if count:
             seen.append("%.0f notifications of Prometheus failed in two minutes" % count)
         yield finding("alerts_not_arriving", monitor, seen, service_again(stack, monitor, "prometheus"))
+
+
+def away(stack, monitor, closed):
+    """Some of the Alertmanagers, usually that of a monitoring host which is away."""
+    where = ", ".join(urlsplit(url).netloc for url in closed)
+    seen = "Prometheus sends alerts to %s, and there: %s" % (where, ", ".join(sorted({*closed.values()})))
+    hosts = {name for name in stack.monitors if stack.address(name) in {urlsplit(url).hostname for url in closed}}
+    yield Symptom(
+        seen,
+        lambda one: one.host in hosts and one.hop in ("host", "alertmanager"),
+        [finding("alertmanager_away", monitor, [seen], service_again(stack, monitor, "prometheus"), where=where)],
+    )
 
 
 def receivers(stack, monitor):

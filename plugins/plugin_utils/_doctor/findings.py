@@ -208,6 +208,8 @@ WARNINGS = {
             "when Redis hangs, redis_up vanishes instead of turning 0"
         ),
         "scrape_interval_long": "a scrape every %(seconds)g s is too rare for rates over two minutes",
+        "replicas_differ": "Prometheus here does not do the same as its replica on %(other)s",
+        "alertmanager_away": "Prometheus reaches only some of its Alertmanagers, and not %(where)s",
     },
     "alertmanager": {
         "pages_silenced": "a silence keeps every page of the cluster (P1) from everybody until %(until)s",

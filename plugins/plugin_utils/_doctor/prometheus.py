@@ -24,8 +24,10 @@ def works(stack, monitor):
 def service(stack, monitor):
     yield from services.judge(stack, monitor, "prometheus")
     if not works(stack, monitor):
+        others = [one for one in stack.monitors if one != monitor and works(stack, one)]
+        text = "no metrics are collected and no alert can fire"
         yield Symptom(
-            "no metrics are collected and no alert can fire",
+            "its metrics have a gap" if others else text,
             lambda one: one.host == monitor and one.hop == "prometheus",
         )
 

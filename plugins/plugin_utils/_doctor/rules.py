@@ -21,6 +21,7 @@ from . import (
     network,
     prometheus,
     redis,
+    replicas,
     scrapes,
     security_groups,
     services,
@@ -67,7 +68,6 @@ RULES = (
             alerting.blackbox_exporter,
             alerting.probes,
             alerting.alertmanager,
-            alerting.arriving,
             alerting.receivers,
             alerting.notifications,
             alerting.silences,
@@ -75,9 +75,10 @@ RULES = (
             grafana.datasource,
             grafana.dashboards,
             edited.files,
-            scrapes.others,
         ),
     ),
+    ("stack", (replicas.alike,)),
+    ("monitors", (alerting.arriving, scrapes.others)),  # which the services of another monitoring host can explain
 )
 
 
@@ -88,6 +89,7 @@ def diagnose(data):
         for name in [None] if subject == "stack" else getattr(stack, subject):
             for rule in rules:
                 take(stack, rule(stack) if name is None else rule(stack, name))
+    replicas.soften(stack)
     return [one.plain() for one in sorted(stack.findings, key=Finding.key)]
 
 

@@ -127,7 +127,7 @@ def explains_target(monitor, target):
     def explains(one):
         login = one.ident == "scrape_login_refused" and "401" in target["lastError"]
         at_service = one.host == monitor and (one.hop in (*hops, "host") or login)
-        at_node = one.host == target["node"] and one.hop in (*NODE_HOPS, "node_exporter")
+        at_node = one.host == target["node"] and one.hop in (*NODE_HOPS, "node_exporter", *hops)
         return at_service or by_file(monitor)(one) or at_node
 
     return explains

@@ -143,6 +143,7 @@ def of_monitoring(s: dict, how: dict[str, dict]) -> dict:
             "scheme": s["prometheus_exporter_scheme"],
             "scrape_timeout": s["prometheus_exporter_scrape_timeout"],
             "discovery": s["prometheus_discovery"],
+            "replica_label": s["prometheus_replica_label"],
             "datasource_url": s["grafana_prometheus_url"],
             "queries": grafana["queries"] if grafana["on_drift"] != "keep" else {},
             "receivers": list(dict.fromkeys(receivers)),

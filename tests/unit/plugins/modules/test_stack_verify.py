@@ -114,6 +114,23 @@ def test_a_part_that_does_not_run(check, monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    ("state", "down"),
+    [({"LoadState": "not-found"}, True), ({"ActiveState": "failed"}, True), ({}, True), (None, False)],
+    ids=["absent", "stopped", "silent", "answers"],
+)
+def test_what_is_down(service, run_module, monkeypatch, state, down):
+    """A replica that is missing, which is not the same as one that finds something wrong."""
+    unit_state(monkeypatch, **(state or {}))
+    data = {"activeTargets": [], "resultType": "vector", "result": []}
+    answers = service(lambda *_: (200, {"status": "success", "data": data}))
+    url = "http://127.0.0.1:1" if state is not None else f"http://127.0.0.1:{answers.server.server_port}"
+    nodes = [{"targets": ["10.0.0.1:9121"], "labels": {}}]
+    asked = {"unit": "prometheus.service", "url": url, "nodes": nodes, "wait": 0}
+    result = run_module(stack_verify, test="prometheus", name="host", **asked)
+    assert ([row["state"] for row in result["rows"]], result["down"]) == (["failed"], down)
+
+
 # ----------------------------------------------------------------------------------------------------- exporter
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from ansible_collections.redisops.monitoring.plugins.plugin_utils import _verify_report
 
 
@@ -60,6 +61,66 @@ def test_report():
         "skip  4 load        all      needs verify_write",
         "skip  5 alert       all      not run: left out by tags or a limit, or its host failed",
     ]
+
+
+GOOD = {"rows": [row("redis-1")], "down": False}
+DOWN = {"rows": [row("m2", "failed", "prometheus.service is inactive")], "down": True}
+BAD = {"rows": [row("redis-1"), row("redis-2", "failed")], "down": False}
+
+
+def pair(first, second, grafana=(GOOD, GOOD)):
+    tests = (("prometheus", (first, second)), ("grafana", grafana))
+    return _verify_report.report(
+        [
+            {"test": number, "name": name, "why": "", "results": dict(zip(("m1", "m2"), results))}
+            for number, (name, results) in enumerate(tests, 2)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("away", "cause", "fix"),
+    [
+        (DOWN, "prometheus.service is inactive; m1 passes this test", "redisops.monitoring.monitoring --limit m2"),
+        ({"unreachable": True, "msg": "no route"}, "no route; m1 passes this test", "start the host m2, then run"),
+    ],
+)
+def test_a_missing_replica_is_a_warning_with_its_cause_and_fix(away, cause, fix):
+    report = pair(GOOD, away)
+    assert (report["failed"], report["warning"], report["failures"]) == (0, 1, [])
+    (warning,) = [row for row in report["rows"] if row["state"] == "warning"]
+    assert warning["found"] == cause and fix in warning["fix"]
+    assert f"      fix: {warning['fix']}" in report["table"] and cause in report["warnings"][0]
+    assert _verify_report.summary(report) == "3 passed, 0 failed, 0 skipped and 1 warning"
+
+
+def test_what_a_missing_replica_breaks_on_its_host_is_a_warning_too():
+    report = pair(GOOD, DOWN, (GOOD, {"rows": [row("datasource", "failed")], "down": False}))
+    assert (report["failed"], report["warning"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "failed"),
+    [
+        (DOWN, DOWN, 2),  # nobody works
+        (BAD, DOWN, 2),  # nobody stands in for it
+        (GOOD, BAD, 1),  # it works, and differs
+        ({"skipped": True}, DOWN, 1),
+        ({}, DOWN, 1),  # outside the limit
+    ],
+)
+def test_no_replica_without_another_that_passes(first, second, failed):
+    assert (pair(first, second)["failed"], pair(first, second)["warning"]) == (failed, 0)
+
+
+def test_one_monitoring_host_that_is_down_is_a_failure():
+    test = {"test": 2, "name": "prometheus", "why": "", "results": {"m1": DOWN}}
+    assert _verify_report.report([test])["failed"] == 1
+
+
+def test_redis_nodes_have_no_replica():
+    test = {"test": 1, "name": "exporter", "why": "", "results": {"a": GOOD, "b": {"unreachable": True}}}
+    assert _verify_report.report([test])["failed"] == 1
 
 
 def test_results_are_gathered_from_what_the_hosts_registered():
