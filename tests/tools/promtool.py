@@ -47,7 +47,7 @@ def unpacked(archive: Path, program: str = "promtool") -> Path:
     tool = ROOT / "build" / program / name / program
     if not tool.exists():
         tool.parent.mkdir(parents=True, exist_ok=True)
-        part = tool.with_name(f"{program}.part")
+        part = tool.with_name(f"{program}.{os.getpid()}")  # tests run side by side
         with tarfile.open(archive) as tar, tar.extractfile(f"{name}/{program}") as source, part.open("wb") as target:
             shutil.copyfileobj(source, target)
         part.chmod(0o755)
