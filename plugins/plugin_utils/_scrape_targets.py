@@ -44,10 +44,12 @@ def scrape_targets(
     hostvars_prefix="",
     hostvars_suffix="",
     meta_labels=False,
+    ports=None,
 ):
     """The groups, why hosts were left out on purpose, and why others could not be taken."""
     hosts = _host_names(hosts)
     port = _integer("port", port, 1, 65535)
+    port_of = _ports(ports, hosts, port)
     labels = _static_labels(labels)
     tag_labels = _tag_labels(tag_labels)
     states = _states(states)
@@ -76,7 +78,7 @@ def scrape_targets(
             no_address.append(f"{name} has no {ADDRESSES[address]}")
             continue
 
-        target = f"{_url_host(name, where)}:{port}"
+        target = f"{_url_host(name, where)}:{port_of[name]}"
         id_of[name] = host.instance_id
         other = host_of_target.setdefault(target.lower(), name)
         if other != name and host.is_ec2 and id_of[other] == host.instance_id:
@@ -110,6 +112,12 @@ def scrape_targets(
             f"{', '.join(states)}), address (now {address}) or min_targets"
         )
     return _grouped(labels_of_target), not_wanted, no_address
+
+
+def labels_of(hosts, hostvars, labels=None, tag_labels=None):
+    """The labels of each host, whether it can be scraped or not."""
+    reader, labels, tag_labels = _Reader(hostvars, "", ""), _static_labels(labels), _tag_labels(tag_labels)
+    return {name: {**reader.read(name).labels(tag_labels), **labels} for name in _host_names(hosts)}
 
 
 def _make_unique(label, labels_of_target, host_of_target):
@@ -364,6 +372,12 @@ def _integer(option, value, low, high=None):
     if isinstance(number, bool) or not isinstance(number, int) or number < low or (high and number > high):
         raise ValueError(f"{option} is {value!r}: give an integer of {low} {f'to {high}' if high else 'or more'}")
     return int(number)
+
+
+def _ports(ports, hosts, port):
+    if ports is not None and not isinstance(ports, Mapping):
+        raise ValueError(f"ports is of type {_type(ports)}: give a dictionary of host and port")
+    return {name: _integer(f"ports.{name}", ports[name], 1, 65535) if name in (ports or {}) else port for name in hosts}
 
 
 def _boolean(option, value):

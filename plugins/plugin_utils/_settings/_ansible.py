@@ -110,6 +110,57 @@ class Variables(Mapping):
         return name in self.raw
 
 
+class OtherHosts(Mapping):
+    """The variables of all hosts as plain values. Each host is asked for once: that is what costs."""
+
+    def __init__(self, hostvars):
+        self.hostvars, self.found = hostvars, {}
+
+    def __getitem__(self, name):
+        if name not in self.found:
+            variables = self.hostvars[name]
+            self.found[name] = OtherHost(variables) if isinstance(variables, Mapping) else variables
+        return self.found[name]
+
+    def __contains__(self, name):
+        return name in self.hostvars
+
+    def __iter__(self):
+        return iter(self.hostvars)
+
+    def __len__(self):
+        return len(self.hostvars)
+
+
+class OtherHost(Mapping):
+    def __init__(self, variables):
+        self.variables, self.found = variables, {}
+
+    def __getitem__(self, name):
+        try:
+            return self.value(name)
+        except (AnsibleError, ValueError, TypeError) as err:
+            raise _core.Unreadable(one_line(getattr(err, "message", None) or err)) from err
+
+    def get(self, name, default=None):
+        """What cannot be templated is an error here, not the default."""
+        return self.value(name) if name in self.variables else default
+
+    def value(self, name):
+        if name not in self.found:
+            self.found[name] = plain(self.variables[name])
+        return self.found[name]
+
+    def __contains__(self, name):
+        return name in self.variables
+
+    def __iter__(self):
+        return iter(self.variables)
+
+    def __len__(self):
+        return len(self.variables)
+
+
 @lru_cache(maxsize=None)
 def defaults_of(role):
     path = str(_core.ROLES / role / "defaults" / "main.yml")
@@ -160,7 +211,7 @@ def _host(variables, raw, task_vars):
         variables=variables,
         groups=plain(raw.get("groups") or {}),
         group_names=plain(raw.get("group_names") or []),
-        hostvars=raw["hostvars"],
+        hostvars=OtherHosts(raw["hostvars"]),
         search=[os.path.join(directory, "files"), directory] if directory else [],
         check_mode=bool(raw.get("ansible_check_mode")),
     )

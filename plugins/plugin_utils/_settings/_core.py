@@ -83,6 +83,7 @@ class Host:
     hostvars: Mapping[str, Any] = field(default_factory=dict)
     search: list[str] = field(default_factory=list)  # directories on the controller for files with a relative path
     check_mode: bool = False
+    memory: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)  # worked out once
 
     @property
     def known(self) -> bool:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from . import _core, prometheus
+from . import _clusters, _core, blackbox_exporter, prometheus
 
 if TYPE_CHECKING:
     from ._stack import Stack
@@ -111,24 +112,39 @@ def by_node(targets: dict[str, str], **labels: str) -> list[dict[str, Any]]:
 
 
 def node_jobs(stack: Stack, mine: dict[str, str]) -> list[dict[str, Any]]:
-    s = stack.of("prometheus")
-    given = _core.given("prometheus")
-    node: dict[str, Any] = {"job_name": "node", "honor_labels": True, "scheme": s["prometheus_exporter_scheme"]}
-    if s["prometheus_exporter_ca_file"]:
-        node["tls_config"] = {"ca_file": f"{given}/exporter_ca.crt"}
-    if s["prometheus_exporter_username"]:
-        user = s["prometheus_exporter_username"]
-        node["basic_auth"] = {"username": user, "password_file": f"{given}/exporter_password"}
-    node["static_configs"] = nodes(stack, port_of_nodes(stack, "node_exporter_port", 9100))
+    """The hosts of Redis, with the accounts of their exporters, and the host itself."""
+    targets = nodes(stack, ports_of_nodes(stack, "node_exporter_port", 9100))
+    asked = _clusters.jobs(stack.of("prometheus"), stack.host)
+    others = [job["cluster"] for job in asked[1:]]
+    found = []
+    for job in asked:
+        cluster = job["cluster"]
+        static = [one for one in targets if one["labels"].get("cluster") not in others]
+        if cluster:
+            static = [one for one in targets if one["labels"].get("cluster") == cluster]
+            static = [{**one, "labels": {**one["labels"], "job": "node"}} for one in static]
+        name = f"node-{_clusters.slug(cluster)}" if cluster else "node"
+        found.append(node_job(name, job, static))
     port = stack.of("node_exporter")["node_exporter_port"]
     return [
-        node,
+        *found,
         {  # the host itself, over loopback; metrics about a node keep its labels
             "job_name": "node-monitoring",
             "honor_labels": True,
             "static_configs": [{"targets": [f"127.0.0.1:{port}"], "labels": {"job": "node", **mine}}],
         },
     ]
+
+
+def node_job(name: str, asked: dict[str, Any], static: list[dict[str, Any]]) -> dict[str, Any]:
+    given = _core.given("prometheus")
+    node: dict[str, Any] = {"job_name": name, "honor_labels": True, "scheme": asked["scheme"]}
+    if asked["ca_file"]:
+        node["tls_config"] = {"ca_file": f"{given}/{asked['files']['ca']}"}
+    if asked["username"]:
+        password = f"{given}/{asked['files']['password']}"
+        node["basic_auth"] = {"username": asked["username"], "password_file": password}
+    return {**node, "static_configs": static}
 
 
 def probe_jobs(stack: Stack, mine: dict[str, str]) -> list[dict[str, Any]]:
@@ -155,8 +171,8 @@ def probe_jobs(stack: Stack, mine: dict[str, str]) -> list[dict[str, Any]]:
             "job_name": "redis-tls",
             "metrics_path": "/probe",
             "params": {"module": ["redis_tls"]},
-            "static_configs": nodes(stack, redis_port(stack)),
-            "relabel_configs": relabel,
+            "static_configs": nodes(stack, redis_ports(stack)),
+            "relabel_configs": modules(stack, relabel),
         },
         {
             "job_name": "monitoring-endpoints",
@@ -168,17 +184,33 @@ def probe_jobs(stack: Stack, mine: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def nodes(stack: Stack, port: int) -> list[dict[str, Any]]:
+def modules(stack: Stack, relabel: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Before these: clusters that are probed with a module of their own."""
+    own = [
+        {
+            "source_labels": ["cluster"],
+            "regex": re.escape(cluster),
+            "target_label": "__param_module",
+            "replacement": blackbox_exporter.module_of(cluster),
+        }
+        for cluster in blackbox_exporter.clusters(stack.of("blackbox_exporter"), stack.host)
+    ]
+    return own + relabel if own else relabel
+
+
+def nodes(stack: Stack, ports: dict[str, int]) -> list[dict[str, Any]]:
     """The Redis nodes; too few are an error of the targets of redis-cluster."""
-    return prometheus.inventory_targets(stack.of("prometheus"), stack.host, port)[0]
+    return prometheus.inventory_targets(stack.of("prometheus"), stack.host, ports)[0]
 
 
-def port_of_nodes(stack: Stack, name: str, default: int) -> int:
-    nodes = stack.host.groups.get("redis", [])
-    return int(stack.host.hostvars[nodes[0]].get(name, default)) if nodes else default
+def ports_of_nodes(stack: Stack, name: str, default: int) -> dict[str, int]:
+    return {node: int(stack.host.hostvars[node].get(name, default)) for node in redis_nodes(stack)}
 
 
-def redis_port(stack: Stack) -> int:
-    nodes = stack.host.groups.get("redis", [])
-    address = stack.host.hostvars[nodes[0]].get("redis_exporter_redis_addr", "") if nodes else ""
-    return urlsplit(str(address)).port or 6379
+def redis_nodes(stack: Stack) -> list[str]:
+    return list(stack.host.groups.get(stack.of("prometheus")["prometheus_redis_group"], []))
+
+
+def redis_ports(stack: Stack) -> dict[str, int]:
+    addresses = {node: stack.host.hostvars[node].get("redis_exporter_redis_addr", "") for node in redis_nodes(stack)}
+    return {node: urlsplit(str(address)).port or 6379 for node, address in addresses.items()}

@@ -9,12 +9,14 @@ Without monitoring_secret nothing is derived.
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import _core, _grafana_urls, _jobs, _secrets, _web
+from . import _clusters, _core, _grafana_urls, _jobs, _secrets, _web
 
 TLS = "/etc/redisops/tls"
 CA = f"{TLS}/ca.crt"
@@ -44,6 +46,7 @@ class Variables(Mapping):
 
     def __init__(self, own: Mapping[str, Any], is_given: Callable[[str], bool], host: _core.Host) -> None:
         self.own, self.is_given = own, is_given
+        self.derived: dict[str, Callable[[], Any]] = {}
         self.derived = Stack(self, host).settings() if own.get("monitoring_secret") else {}
 
     def __getitem__(self, name: str) -> Any:
@@ -126,7 +129,7 @@ class Settings(dict):
 
 class Stack:
     def __init__(self, variables: Mapping[str, Any], host: _core.Host) -> None:
-        self.variables, self.host = variables, host
+        self.variables, self.host = variables, dataclasses.replace(host, variables=variables)
         services = variables.own.get("monitoring_services")
         self.services = list(services) if isinstance(services, list) else list(SERVICES)
         self.issued = variables.own.get("monitoring_certificates", "own") != "files"
@@ -145,6 +148,7 @@ class Stack:
             for part in (self.prometheus, self.alertmanager, self.blackbox_exporter, self.grafana):
                 found.update(part())
             found["node_exporter_listen_address"] = lambda: "127.0.0.1"
+            found["yace_search_tags"] = self.search_tags
         if "redis" in self.host.group_names:
             found.update(self.node())
         return found
@@ -204,6 +208,11 @@ class Stack:
             **self.certificate("alertmanager_web_tls"),
             **cluster,
         }
+
+    def search_tags(self) -> dict[str, str]:
+        """The monitoring has a name of its own where it watches several clusters."""
+        names = "|".join(re.escape(name) for name in _clusters.several(self.host))
+        return {"Cluster": f"^({names})$"} if names else self.variables.own["yace_search_tags"]
 
     def levels(self) -> dict[str, list[str]]:
         """Receivers with a paging service are woken, the others read along. With one kind alone, it does both."""

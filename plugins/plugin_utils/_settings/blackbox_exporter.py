@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 
 from ...module_utils._text import version_tuple
-from . import _core, _web
+from . import _clusters, _core, _web
 
 ROLE = "blackbox_exporter"
 GIVEN = _core.given(ROLE)
 OWN_FLAGS = ["config.file", "web.listen-address", "web.config.file", "config.check"]
 OWN_CREDENTIALS = ["web.yml", "web.crt", "web.key", "redis_ca.crt", "redis.crt", "redis.key", "https_ca.crt"]
+REDIS = ("ca_file", "cert_file", "key_file", "server_name")  # each an option blackbox_exporter_redis_<name>
 SECRET_KEYS = "password|credentials|bearer_token|client_secret"  # noqa: S105  # names
 
 
@@ -33,7 +34,13 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     found += _core.durations(s, ["blackbox_exporter_timeout"], "5s")
     for name, module in s["blackbox_exporter_modules"].items():
         found += module_problems(f"blackbox_exporter_modules.{name}", module)
-    found += _core.credential_names(s, ROLE, OWN_CREDENTIALS)
+    found += _clusters.problems(host, ROLE, [f"blackbox_exporter_redis_{name}" for name in REDIS])
+    for cluster, how in clusters(s, host).items():
+        if bool(how["cert_file"]) != bool(how["key_file"]):
+            pair = "blackbox_exporter_redis_cert_file and blackbox_exporter_redis_key_file"
+            found.append(f"cluster {cluster}: {pair} belong together: give both or none")
+    taken = [name for cluster, how in clusters(s, host).items() for name in redis_files(how, cluster)]
+    found += _core.credential_names(s, ROLE, [*OWN_CREDENTIALS, *taken])
     return found + _core.flags_problems(s, ROLE, OWN_FLAGS)
 
 
@@ -82,7 +89,7 @@ def service(s: dict, host: _core.Host) -> dict:
             ],
             "secrets": secrets,
             "purge": ["credentials"],
-            "certificates": certificates(s, site),
+            "certificates": certificates(s, site, host),
             "checks": [
                 [program, *arguments, "--version"],
                 [program, "--config.check", "--config.file={dir}/blackbox.yml"],
@@ -94,28 +101,56 @@ def service(s: dict, host: _core.Host) -> dict:
         "values": {
             "given": GIVEN,
             **site.values,
-            "modules": {"redis_tls": redis_tls(s), "https": https(s), **s["blackbox_exporter_modules"]},
+            "modules": {**redis_modules(s, host), "https": https(s), **s["blackbox_exporter_modules"]},
             "service": {
                 "role": ROLE,
                 "description": "Blackbox exporter: probes Redis and the monitoring",
                 "documentation": "https://github.com/prometheus/blackbox_exporter",
                 "program": program,
                 "arguments": arguments,
-                "credentials": site.credentials(secrets, credential_files(s)),
+                "credentials": site.credentials(secrets, credential_files(s, host)),
                 "environment": s["blackbox_exporter_environment"],
             },
         },
     }
 
 
-def redis_tls(s: dict) -> dict:
-    """The module that probes Redis."""
-    client = bool(s["blackbox_exporter_redis_cert_file"])
+def of_redis(s: dict) -> dict[str, str]:
+    return {name: s[f"blackbox_exporter_redis_{name}"] for name in REDIS}
+
+
+def clusters(s: dict, host: _core.Host) -> dict[str, dict[str, str]]:
+    """How Redis is probed in the clusters that say something else than the settings of this host."""
+    mine = of_redis(s)
+    said = _clusters.own(host, ROLE, [f"blackbox_exporter_redis_{name}" for name in REDIS])
+    wanted = {
+        cluster: {name: one.get(f"blackbox_exporter_redis_{name}", mine[name]) for name in REDIS}
+        for cluster, one in said.items()
+    }
+    return {cluster: one for cluster, one in wanted.items() if one != mine}
+
+
+def module_of(cluster: str) -> str:
+    return f"redis_tls_{_clusters.slug(cluster)}"
+
+
+def redis_modules(s: dict, host: _core.Host) -> dict[str, dict]:
+    """The modules that probe Redis."""
+    found = {"redis_tls": redis_tls(s, of_redis(s), "")}
+    return {**found, **{module_of(one): redis_tls(s, how, one) for one, how in clusters(s, host).items()}}
+
+
+def redis_tls(s: dict, how: dict[str, str], cluster: str) -> dict:
+    client = bool(how["cert_file"])
+
+    def given(name: str) -> str:
+        return f"{GIVEN}/{_clusters.credential(cluster, name)}"
+
     tls_config = {
-        "ca_file": f"{GIVEN}/redis_ca.crt" if s["blackbox_exporter_redis_ca_file"] else "",
-        "cert_file": f"{GIVEN}/redis.crt" if client else "",
-        "key_file": f"{GIVEN}/redis.key" if client else "",
-        "server_name": s["blackbox_exporter_redis_server_name"],
+        "ca_file": given("redis_ca.crt") if how["ca_file"] else "",
+        "cert_file": given("redis.crt") if client else "",
+        "key_file": given("redis.key") if client else "",
+        "server_name": how["server_name"],
         "min_version": "TLS12",
     }
     return {
@@ -149,24 +184,33 @@ def https(s: dict) -> dict:
     }
 
 
-def credential_files(s: dict) -> dict:
+def redis_files(how: dict[str, str], cluster: str) -> dict[str, str]:
+    names = {"redis_ca.crt": "ca_file", "redis.crt": "cert_file", "redis.key": "key_file"}
+    return {_clusters.credential(cluster, name): how[key] for name, key in names.items()}
+
+
+def credential_files(s: dict, host: _core.Host) -> dict:
     """Files of the host that the service is handed over, by the name that it finds them under."""
-    return {
+    found = {
         "web.crt": s["blackbox_exporter_web_tls_cert_file"],
         "web.key": s["blackbox_exporter_web_tls_key_file"],
-        "redis_ca.crt": s["blackbox_exporter_redis_ca_file"],
-        "redis.crt": s["blackbox_exporter_redis_cert_file"],
-        "redis.key": s["blackbox_exporter_redis_key_file"],
+        **redis_files(of_redis(s), ""),
         "https_ca.crt": s["blackbox_exporter_https_ca_file"],
-        **s["blackbox_exporter_credential_files"],
     }
+    for cluster, how in clusters(s, host).items():
+        found.update(redis_files(how, cluster))
+    return {**found, **s["blackbox_exporter_credential_files"]}
 
 
-def certificates(s: dict, site: _web.Web) -> list[dict]:
+def certificates(s: dict, site: _web.Web, host: _core.Host) -> list[dict]:
     """What has to be in order before anything is changed."""
     found = [site.certificate] if site.tls else []
     cert, key = s["blackbox_exporter_redis_cert_file"], s["blackbox_exporter_redis_key_file"]
     if cert:
         found.append({"what": "blackbox_exporter_redis", "cert": cert, "key": key})
+    for cluster, how in clusters(s, host).items():
+        what = f"blackbox_exporter_redis of the cluster {cluster}"
+        found += [{"what": what, "ca": how["ca_file"]}] if how["ca_file"] else []
+        found += [{"what": what, "cert": how["cert_file"], "key": how["key_file"]}] if how["cert_file"] else []
     names = [f"blackbox_exporter_{name}_ca_file" for name in ("web_tls", "redis", "https")]
     return found + [{"what": name, "ca": s[name]} for name in names if s[name]]

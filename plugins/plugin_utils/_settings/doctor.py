@@ -9,7 +9,7 @@ import json
 import os
 import re
 
-from . import _core, _data, _templates, prometheus
+from . import _clusters, _core, _data, _templates, prometheus
 
 WEB = ("prometheus", "alertmanager", "blackbox_exporter")  # asked alike
 ROLES = {"redis": ("redis_exporter",), "monitoring": (*WEB, "grafana")}
@@ -54,20 +54,22 @@ def peers(host: _core.Host) -> list[str]:
 
 def exporters(s: dict, host: _core.Host) -> list[dict]:
     """The exporters as Prometheus asks them."""
-    how = {
-        "url_username": s["prometheus_exporter_username"],
-        "url_password": s["prometheus_exporter_password"],
-        "ca_path": s["prometheus_exporter_ca_file"],
-        "client_cert": s["prometheus_exporter_cert_file"],
-        "client_key": s["prometheus_exporter_key_file"],
-        "server_name": s["prometheus_exporter_server_name"],
+    clients, ports = _clusters.client_of(s, host), _clusters.ports(s, host)
+    return [exporter(host, name, clients[name], ports[name]) for name in clients]
+
+
+def exporter(host: _core.Host, name: str, client: dict, port: int) -> dict:
+    address = _core.bracket(str(_core.address_of(host.hostvars[name], name)))
+    return {
+        "name": name,
+        "url": f"{client['scheme']}://{address}:{port}",
+        "url_username": client["username"],
+        "url_password": client["password"],
+        "ca_path": client["ca_file"],
+        "client_cert": client["cert_file"],
+        "client_key": client["key_file"],
+        "server_name": client["server_name"],
     }
-    found = []
-    for name in host.groups.get(s["prometheus_redis_group"], []):
-        address = _core.bracket(str(_core.address_of(host.hostvars[name], name)))
-        url = f"{s['prometheus_exporter_scheme']}://{address}:{s['prometheus_exporter_port']}"
-        found.append({"name": name, "url": url, **how})
-    return found
 
 
 def written(s: dict, host: _core.Host) -> dict[str, str]:
@@ -153,7 +155,7 @@ def of_monitoring(s: dict, how: dict[str, dict]) -> dict:
 
 def targets(s: dict, host: _core.Host) -> list[dict]:
     """The targets that Prometheus should have, whatever its discovery, each with its node."""
-    groups = prometheus.inventory_targets(s, host, s["prometheus_exporter_port"])[0]
+    groups = prometheus.inventory_targets(s, host, _clusters.ports(s, host))[0]
     return [
         {"target": target, "node": group["labels"].get("node", target), "labels": group["labels"]}
         for group in groups

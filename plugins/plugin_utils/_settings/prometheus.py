@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...module_utils._text import version_tuple
 from .. import _scrape_targets
-from . import _core, _data, _rules, _storage, _web
+from . import _clusters, _core, _data, _rules, _storage, _web
 
 OWN_CHECKS = ("prometheus_alert_thresholds", "prometheus_alert_for", "prometheus_rules_disabled")
 OWN_FLAGS = ["config.file", "storage.tsdb.path", "web.listen-address", "web.config.file"]
@@ -47,6 +47,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
             ("prometheus_exporter_username", "prometheus_exporter_password"),
         ],
     )
+    found += _clusters.client_problems(s, host)
     intervals = ["prometheus_scrape_interval", "prometheus_evaluation_interval", "prometheus_exporter_scrape_timeout"]
     found += _core.durations(s, [*intervals, "prometheus_retention_time"])
     size = s["prometheus_retention_size"]
@@ -64,7 +65,8 @@ def problems(s: dict, host: _core.Host) -> list[str]:
         ["prometheus_scrape_configs", "prometheus_remote_write", "prometheus_alertmanagers"],
         hint=": put it into prometheus_credentials and use basic_auth.password_file",
     )
-    found += _core.credential_names(s, "prometheus", OWN_CREDENTIALS)
+    of_clusters = [*_clusters.client_secrets(s, host), *_clusters.client_files(s, host)]
+    found += _core.credential_names(s, "prometheus", [*OWN_CREDENTIALS, *of_clusters])
     found += user_rules_problems(s, host)
     found += _storage.problems(s) + _storage.label_problems(s)
     found += _core.page_url_problems(s, "prometheus_external_url", "https://prometheus.example.com/prometheus")
@@ -140,19 +142,22 @@ def targets(s: dict, host: _core.Host) -> tuple[list[dict], list[str]]:
     if s["prometheus_discovery"] != "file_sd":
         return [], []
     groups, dummy, left_out = inventory_targets(
-        s, host, port=s["prometheus_exporter_port"], min_targets=s["prometheus_min_targets"]
+        s, host, ports=_clusters.ports(s, host), min_targets=s["prometheus_min_targets"]
     )
     return groups, left_out
 
 
 def inventory_targets(
-    s: dict, host: _core.Host, port: int, names: list[str] | None = None, min_targets: int = 0
+    s: dict, host: _core.Host, ports: dict[str, int], names: list[str] | None = None, min_targets: int = 0
 ) -> tuple[list[dict], list[str], list[str]]:
-    """The Redis nodes of the inventory, or those named, as targets with their labels; and what was left out, twice."""
+    """The Redis nodes of the inventory, or those named, as targets with their labels; and what was left out, twice.
+
+    ports: by node.
+    """
     return _scrape_targets.scrape_targets(
         host.groups.get(s["prometheus_redis_group"], []) if names is None else names,
         host.hostvars,
-        port=port,
+        ports=ports,
         labels=s["prometheus_target_labels"],
         tag_labels=tag_labels(s["prometheus_tag_labels"]),
         min_targets=min_targets,
@@ -200,6 +205,7 @@ def service(s: dict, host: _core.Host) -> dict:
     secrets = {
         **({"web_password": site.users[site.user]} if site.user else {}),
         **({"exporter_password": s["prometheus_exporter_password"]} if s["prometheus_exporter_username"] else {}),
+        **_clusters.client_secrets(s, host),
         **_storage.secrets(s),
         **s["prometheus_credentials"],
     }
@@ -211,6 +217,7 @@ def service(s: dict, host: _core.Host) -> dict:
         "exporter_ca.crt": s["prometheus_exporter_ca_file"] if s["prometheus_exporter_scheme"] == "https" else "",
         "exporter.crt": s["prometheus_exporter_cert_file"],
         "exporter.key": s["prometheus_exporter_key_file"],
+        **_clusters.client_files(s, host),
         **_storage.credential_files(s),
         **s["prometheus_credential_files"],
     }
@@ -246,9 +253,12 @@ def service(s: dict, host: _core.Host) -> dict:
             "purge": ["credentials"],
             "absent": _data.absent(s, "prometheus"),
             "data": _data.config(s, "prometheus", DATA),
-            "certificates": site.certificates(
-                ["prometheus_web_tls_ca_file", "prometheus_exporter_ca_file"], "prometheus_exporter"
-            ),
+            "certificates": [
+                *site.certificates(
+                    ["prometheus_web_tls_ca_file", "prometheus_exporter_ca_file"], "prometheus_exporter"
+                ),
+                *_clusters.client_certificates(s, host),
+            ],
             "checks": [
                 [program, *arguments, "--version"],
                 [promtool, "check", "config", "{dir}/prometheus.yml"],
@@ -267,8 +277,9 @@ def service(s: dict, host: _core.Host) -> dict:
             "remote_write": _storage.remote_write(s, host, GIVEN),
             "retention": retention(s) if retention_in_file(s) else {},
             "targets": found,
+            "exporter_jobs": _clusters.jobs(s, host),
             "ec2_sd": ec2_sd(s),
-            "ec2_relabelling": ec2_relabelling(s, host),
+            "ec2_relabelling": ec2_relabelling(s, host) if s["prometheus_discovery"] == "ec2_sd" else [],
             "service": {
                 "role": "prometheus",
                 "description": "Prometheus",
@@ -331,7 +342,7 @@ def ec2_relabelling(s: dict, host: _core.Host) -> list[dict]:
             put(label, tag, "__meta_ec2_instance_id", regex=r"(.*\S.*);(.+)", value="${1}_$2")
         else:
             put(label, tag)
-    for group in inventory_targets(s, host, s["prometheus_exporter_port"])[0]:
+    for group in inventory_targets(s, host, _clusters.ports(s, host))[0]:
         name = group["labels"].get("node")
         if name and "instance_id" in group["labels"]:
             put("node", "__meta_ec2_instance_id", regex=group["labels"]["instance_id"], value=_core.literal(name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import _core
+from . import _clusters, _core
 
 NO_BURST = "no burst: its host failed before, or is outside the limit"
 
@@ -88,7 +88,7 @@ def nodes_of(s: dict, host: _core.Host) -> list[str]:
 
 def targets(s: dict, host: _core.Host, names: list[str]) -> list[dict]:
     """The targets that Prometheus should have, whatever its discovery."""
-    return _core.module_of("prometheus").inventory_targets(s, host, s["prometheus_exporter_port"], names)[0]
+    return _core.module_of("prometheus").inventory_targets(s, host, _clusters.ports(s, host), names)[0]
 
 
 def bursts(s: dict, host: _core.Host) -> list[dict]:

@@ -18,9 +18,17 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core before 2.19 trusts what it is given
+    trust_as_template = str
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests/tools"))
@@ -192,3 +200,25 @@ def test_what_a_hook_returns_is_checked_first(hook, wrong):
     output = " ".join(hook(**wrong, rc=2).split())
     assert "is no certificate by monitoring_ca_certificate for this key and the names DNS:localhost" in output
     assert "nothing was installed" in output and not hook.installed.exists()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "before", "after"),
+    [
+        ({"a": "A\n", "b": "A\n"}, "", "A\n"),
+        ({"a": "A\n", "b": "B\n"}, "A\n", "A\nB\n"),
+        ({"a": "A\n", "b": None}, "B\n", "B\nA\n"),  # outside the limit: its CA stays
+        ({"a": "A\n", "b": None}, "B\nA\n", "B\nA\n"),
+        ({"a": "A2\n", "b": "B\n"}, "A\nB\n", "A2\nB\n"),  # all were asked: an old one goes
+        ({"a": "", "b": ""}, "A\n", "A\n"),
+        ({"a": None, "b": None}, "A\n", "A\n"),
+    ],
+)
+def test_the_monitoring_host_has_the_cas_of_redis_of_all_clusters(nodes, before, after):
+    tasks = yaml.safe_load((TASKS / "main.yml").read_text())
+    names = ("of_nodes", "redis_cas", "kept", "redis_ca")
+    own = {f"__certificates_{name}": trust_as_template(tasks[1]["vars"][f"__certificates_{name}"]) for name in names}
+    hostvars = {name: {} if ca is None else {"__certificates": {"copied": ca}} for name, ca in nodes.items()}
+    known = {"groups": {"redis": list(nodes)}, "hostvars": hostvars, "__certificates": {"redis_ca": before}}
+    templar = Templar(DataLoader(), variables={**own, **known})
+    assert templar.template(own["__certificates_redis_ca"]) == after

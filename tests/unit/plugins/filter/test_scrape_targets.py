@@ -610,9 +610,12 @@ def test_documentation_has_the_options_of_the_code():
     code = inspect.signature(plugin._scrape_targets.scrape_targets).parameters
     assert list(documented) == ["_input", *list(code)[1:]]
     for name, parameter in list(code.items())[2:]:
-        default = {"labels": {}, "tag_labels": plugin._scrape_targets.TAG_LABELS, "states": ["running"]}.get(
-            name, parameter.default
-        )
+        default = {
+            "labels": {},
+            "ports": {},
+            "tag_labels": plugin._scrape_targets.TAG_LABELS,
+            "states": ["running"],
+        }.get(name, parameter.default)
         assert documented[name]["default"] == default
     assert list(documented["address"]["choices"]) == list(plugin._scrape_targets.ADDRESSES)
     assert tuple(documented["states"]["choices"]) == plugin._scrape_targets.STATES

@@ -79,7 +79,7 @@ def test_every_certificate_is_handed_over_and_checked(run_checks):
 
 def test_redis_without_client_certificates_is_asked_nothing():
     settings, dummy = _core.read("blackbox_exporter", {"blackbox_exporter_redis_server_name": "redis"})
-    assert blackbox_exporter.redis_tls(settings)["tcp"] == {
+    assert blackbox_exporter.redis_tls(settings, blackbox_exporter.of_redis(settings), "")["tcp"] == {
         "preferred_ip_protocol": "ip4",
         "tls": True,
         "tls_config": {"server_name": "redis", "min_version": "TLS12"},

@@ -1,0 +1,226 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two Redis clusters in one inventory: what the nodes of each say counts for it, on both sides of every scrape."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import yaml
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import (
+    _clusters,
+    _core,
+    _secrets,
+    _stack,
+    _templates,
+    blackbox_exporter,
+    doctor,
+)
+
+SECRET = "0123456789abcdef0123456789abcdef"
+MONITORING = {"monitoring_secret": SECRET, "monitoring_cluster": "shop", "ansible_host": "10.0.0.5"}
+GIVEN = "/run/credentials/prometheus.service"
+
+
+def node(number, cluster, **more):
+    return {
+        "ansible_host": f"10.0.1.{number}",
+        "monitoring_cluster": cluster,
+        "monitoring_secret": SECRET,
+        "monitoring_environment": "production",
+        **more,
+    }
+
+
+@pytest.fixture
+def stack(host):
+    """stack(name, orders, sessions, changed) -> a host with what follows from the stack; two nodes and one node."""
+
+    def make(name="monitoring-1", orders=None, sessions=None, changed=None):
+        hostvars = {
+            "monitoring-1": {**MONITORING, **(changed or {})},
+            "orders-1": node(1, "orders", **(orders or {})),
+            "orders-2": node(2, "orders", **(orders or {})),
+            "sessions-1": node(3, "sessions", **(sessions or {})),
+        }
+        groups = {"redis": ["orders-1", "orders-2", "sessions-1"], "monitoring": ["monitoring-1"]}
+        group = "monitoring" if name == "monitoring-1" else "redis"
+        about = {"groups": groups, "hostvars": hostvars, "group_names": [group]}
+        on = host(name=name, variables=hostvars[name], **about)
+        return dataclasses.replace(on, variables=_stack.Variables(hostvars[name], hostvars[name].__contains__, on))
+
+    return make
+
+
+def judged(role, on):
+    s, problems = _core.judge(role, on.variables, on)
+    assert problems == []
+    return s, _core.module_of(role).service(s, on)
+
+
+def scrape_jobs(service):
+    text = _templates.render("prometheus/prometheus.yml.j2", service["values"])
+    return {job["job_name"]: job for job in yaml.safe_load(text)["scrape_configs"]}
+
+
+def secrets_of(service):
+    return {one["path"].rpartition("/")[2]: one.get("content") for one in service["config"]["secrets"]}
+
+
+def test_each_cluster_has_the_password_that_its_own_name_gives(stack):
+    on = stack()
+    s, service = judged("prometheus", on)
+    jobs, secrets = scrape_jobs(service), secrets_of(service)
+    for cluster, name in (("orders", "orders-1"), ("orders", "orders-2"), ("sessions", "sessions-1")):
+        exporter = judged("redis_exporter", stack(name))[0]
+        job = jobs[f"redis-cluster-{cluster}"]
+        assert job["basic_auth"]["username"] == exporter["redis_exporter_web_username"]
+        assert secrets[job["basic_auth"]["password_file"].rpartition("/")[2]] == exporter["redis_exporter_web_password"]
+    assert secrets["orders.exporter_password"] != secrets["sessions.exporter_password"]
+    handed = service["values"]["service"]["credentials"]
+    assert handed["orders.exporter_password"] == "/etc/prometheus/credentials/orders.exporter_password"
+    asked = {one["name"]: one["url_password"] for one in doctor.exporters(s, on)}
+    assert asked["orders-2"] == secrets["orders.exporter_password"]
+    assert asked["sessions-1"] == secrets["sessions.exporter_password"]
+
+
+def test_every_target_is_in_one_job_and_all_have_one_label(stack):
+    jobs = scrape_jobs(judged("prometheus", stack())[1])
+    assert jobs["redis-cluster"]["relabel_configs"] == [
+        {"source_labels": ["cluster"], "regex": "orders|sessions", "action": "drop"}
+    ]
+    assert jobs["redis-cluster-orders"]["relabel_configs"] == [
+        {"source_labels": ["cluster"], "regex": "orders", "action": "keep"},
+        {"target_label": "job", "replacement": "redis-cluster"},
+    ]
+    assert jobs["redis-cluster-orders"]["file_sd_configs"] == [{"files": ["targets/redis-cluster.yml"]}]
+    assert jobs["node"]["static_configs"] == []
+    assert [(one["targets"], one["labels"]["job"]) for one in jobs["node-orders"]["static_configs"]] == [
+        (["10.0.1.1:9100"], "node"),
+        (["10.0.1.2:9100"], "node"),
+    ]
+    assert jobs["node-sessions"]["basic_auth"]["password_file"] == f"{GIVEN}/sessions.exporter_password"
+
+
+def test_one_cluster_is_as_without_clusters(stack):
+    """Also where the monitoring has the name of one of several."""
+    same = {"monitoring_cluster": "shop"}
+    jobs = scrape_jobs(judged("prometheus", stack(orders=same, sessions=same))[1])
+    assert [name for name in jobs if name.startswith(("redis-cluster", "node"))] == [
+        "redis-cluster", "node", "node-monitoring",
+    ]  # fmt: skip
+    assert "relabel_configs" not in jobs["redis-cluster"]
+    jobs = scrape_jobs(judged("prometheus", stack(sessions=same))[1])
+    assert "redis-cluster-orders" in jobs and "redis-cluster-shop" not in jobs
+    assert jobs["redis-cluster"]["basic_auth"]["password_file"] == f"{GIVEN}/exporter_password"
+
+
+def test_a_cluster_says_how_its_exporters_are_asked(stack):
+    own = {
+        "prometheus_exporter_username": "watcher",
+        "prometheus_exporter_password": "of-orders",
+        "prometheus_exporter_ca_file": "/tls/orders.crt",
+        "prometheus_exporter_port": 9200,
+        "redis_exporter_redis_addr": "rediss://localhost:7000",
+        "node_exporter_port": 9101,
+    }
+    s, service = judged("prometheus", stack(orders=own))
+    job = scrape_jobs(service)["redis-cluster-orders"]
+    assert job["basic_auth"]["username"] == "watcher"
+    assert job["tls_config"] == {"ca_file": f"{GIVEN}/orders.exporter_ca.crt"}
+    assert secrets_of(service)["orders.exporter_password"] == "of-orders"
+    assert service["values"]["service"]["credentials"]["orders.exporter_ca.crt"] == "/tls/orders.crt"
+    assert {"what": "prometheus_exporter of the cluster orders", "ca": "/tls/orders.crt"} in service["config"][
+        "certificates"
+    ]
+    targets = [target for group in service["values"]["targets"] for target in group["targets"]]
+    assert targets == ["10.0.1.1:9200", "10.0.1.2:9200", "10.0.1.3:9121"]
+    jobs = {job["job_name"]: job for job in s["prometheus_scrape_configs"]}
+    assert [one["targets"] for one in jobs["redis-tls"]["static_configs"]] == [
+        ["10.0.1.1:7000"], ["10.0.1.2:7000"], ["10.0.1.3:6379"],
+    ]  # fmt: skip
+    assert [one["targets"] for one in jobs["node-orders"]["static_configs"]] == [["10.0.1.1:9101"], ["10.0.1.2:9101"]]
+
+
+def test_what_the_monitoring_host_says_counts_where_no_node_says_it(stack):
+    changed = {"prometheus_exporter_password": "for-all"}
+    service = judged("prometheus", stack(changed=changed, sessions={"prometheus_exporter_password": "other"}))[1]
+    secrets = secrets_of(service)
+    assert secrets["exporter_password"] == "for-all" and secrets["sessions.exporter_password"] == "other"
+    assert "orders.exporter_password" not in secrets
+
+
+def test_nodes_of_a_cluster_agree(stack):
+    on = stack()
+    on.hostvars["orders-1"]["prometheus_exporter_port"] = 9121
+    on.hostvars["orders-2"]["prometheus_exporter_port"] = 9122
+    on.hostvars["sessions-1"]["prometheus_exporter_server_name"] = ["a"]
+    on.hostvars["sessions-1"]["prometheus_exporter_cert_file"] = "/tls/a.crt"
+    assert _core.judge("prometheus", on.variables, on)[1] == [
+        "cluster orders: orders-2 has another prometheus_exporter_port than orders-1: a cluster has one",
+        "cluster sessions: prometheus_exporter_server_name is ['a'], not a text",
+        "cluster sessions: prometheus_exporter_cert_file and prometheus_exporter_key_file belong together: give both"
+        " or none",
+    ]
+
+
+def test_discovery_by_ec2_has_one_port(stack):
+    ec2 = {"prometheus_discovery": "ec2_sd", "monitoring_aws_region": "eu-west-1"}
+    on = stack(changed=ec2, orders={"prometheus_exporter_port": 9122})
+    assert _core.judge("prometheus", on.variables, on)[1] == [
+        "prometheus_discovery is ec2_sd, which has one port: give all clusters the same prometheus_exporter_port"
+    ]
+    job = scrape_jobs(judged("prometheus", stack(changed=ec2))[1])["redis-cluster-orders"]
+    assert job["relabel_configs"][-2:] == [
+        {"source_labels": ["cluster"], "regex": "orders", "action": "keep"},
+        {"target_label": "job", "replacement": "redis-cluster"},
+    ]
+    labels = [rule.get("target_label") for rule in job["relabel_configs"]]
+    assert labels.index("cluster") < len(labels) - 2  # from the tag, before it is chosen by
+
+
+def test_redis_of_a_cluster_is_probed_with_its_own_certificates(stack):
+    own = {
+        "blackbox_exporter_redis_ca_file": "/tls/orders-ca.crt",
+        "blackbox_exporter_redis_cert_file": "/tls/orders.crt",
+        "blackbox_exporter_redis_key_file": "/tls/orders.key",
+    }
+    on = stack(orders=own)
+    dummy, service = judged("blackbox_exporter", on)
+    module = service["values"]["modules"]["redis_tls_orders"]["tcp"]
+    given = "/run/credentials/blackbox_exporter.service"
+    assert module["tls_config"] == {
+        "ca_file": f"{given}/orders.redis_ca.crt",
+        "cert_file": f"{given}/orders.redis.crt",
+        "key_file": f"{given}/orders.redis.key",
+        "min_version": "TLS12",
+    }
+    assert service["values"]["service"]["credentials"]["orders.redis.key"] == "/tls/orders.key"
+    assert "redis_tls_sessions" not in service["values"]["modules"]
+    jobs = {job["job_name"]: job for job in judged("prometheus", on)[0]["prometheus_scrape_configs"]}
+    assert jobs["redis-tls"]["relabel_configs"][0] == {
+        "source_labels": ["cluster"],
+        "regex": "orders",
+        "target_label": "__param_module",
+        "replacement": "redis_tls_orders",
+    }
+    assert blackbox_exporter.problems(_core.read("blackbox_exporter", on.variables)[0], on) == []
+    half = stack(orders={"blackbox_exporter_redis_cert_file": "/tls/orders.crt"})
+    assert _core.judge("blackbox_exporter", half.variables, half)[1] == [
+        "cluster orders: blackbox_exporter_redis_cert_file and blackbox_exporter_redis_key_file belong together:"
+        " give both or none"
+    ]
+
+
+def test_any_name_of_a_cluster_is_part_of_names_of_files():
+    assert _clusters.slug("orders-1_a") == "orders-1_a"
+    odd = [_clusters.slug(name) for name in ("a b", "a/b", "a.b")]
+    assert len(set(odd)) == 3 and all(one.startswith("a_b-") for one in odd)
+
+
+def test_cloudwatch_is_asked_for_all_clusters(stack):
+    on = stack()
+    assert _core.read("yace", on.variables)[0]["yace_search_tags"] == {"Cluster": "^(orders|sessions)$"}
+    assert _secrets.derive(SECRET, "shop", "prometheus/admin") in on.variables["prometheus_web_users"].values()
