@@ -47,20 +47,24 @@ def extra_variables(given: list[str], loader: DataLoader) -> dict:
     return load_extra_vars(loader)
 
 
-def render(out: Path, extra_vars: list[str] | None = None) -> str:
-    """Fills out with the rule files; returns what is wrong with the settings, or an empty string."""
+def render(out: Path, extra_vars: list[str] | None = None, clusters: dict[str, dict] | None = None) -> str:
+    """Fills out with the rule files; returns what is wrong with the settings, or an empty string.
+
+    clusters: thresholds of Redis clusters that have others.
+    """
     loader = DataLoader()
     raw = {**_ansible.defaults_of("prometheus"), **extra_variables(extra_vars or [], loader)}
     settings, faults = _core.read("prometheus", _ansible.Variables(raw, Templar(loader, variables=raw)))
     problems = [line for name in faults for line in faults[name]] + _rules.problems(settings)
     if problems:
         return "; ".join(problems)
+    own = {name: {**_rules.thresholds(settings), **one} for name, one in (clusters or {}).items()}
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.yml"):
         if MARKER in old.read_text():
             old.unlink()
     for path in _rules.files():
-        (out / path.name).write_text(_rules.render(path, settings))
+        (out / path.name).write_text(_rules.render(path, settings, own))
     return ""
 
 

@@ -9,6 +9,7 @@ alert's duration. Every alert gets the addresses of its runbook page and of the 
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -48,12 +49,16 @@ def files() -> list[Path]:
     return sorted((FILES / "rules").glob("*.yml"))
 
 
-def render(path: Path, s: dict[str, Any]) -> str:
-    """A rule file with the numbers of these settings, without the alerts that they switch off."""
-    numbers = thresholds(s)
-    text = PLACEHOLDER.sub(lambda found: str(numbers.get(found[1], found[0])), path.read_text(encoding="utf-8"))
-    document = load_yaml(text)
-    for group in document["groups"]:
+def render(path: Path, s: dict[str, Any], clusters: dict[str, dict[str, float]] | None = None) -> str:
+    """A rule file with the numbers of these settings, without the alerts that they switch off.
+
+    clusters: the thresholds of each Redis cluster that has others.
+    """
+    document = _numbered(path, thresholds(s))
+    own = {cluster: _numbered(path, numbers) for cluster, numbers in (clusters or {}).items()}
+    for number, group in enumerate(document["groups"]):
+        for index, rule in enumerate(group["rules"]):
+            _each_its_own(rule, {one: other["groups"][number]["rules"][index] for one, other in own.items()})
         group["rules"] = [
             _rule(rule, s) for rule in group["rules"] if rule.get("alert") not in s["prometheus_rules_disabled"]
         ]
@@ -61,8 +66,54 @@ def render(path: Path, s: dict[str, Any]) -> str:
     return f"# {MARKER}\n" + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=160, allow_unicode=True)
 
 
+def _numbered(path: Path, numbers: dict[str, float]) -> dict[str, Any]:
+    text = PLACEHOLDER.sub(lambda found: str(numbers.get(found[1], found[0])), path.read_text(encoding="utf-8"))
+    return load_yaml(text)
+
+
+def _each_its_own(rule: dict[str, Any], others: dict[str, dict[str, Any]]) -> None:
+    """One alert for all clusters: each is compared with its own numbers, and is told them.
+
+    The first expression is for whatever is of none of the clusters that have another one.
+    """
+    variants: dict[str, list[str]] = {}
+    for cluster, other in others.items():
+        if other["expr"] != rule["expr"]:
+            variants.setdefault(other["expr"], []).append(cluster)
+    if not variants:
+        return
+    named = [cluster for clusters in variants.values() for cluster in clusters]
+    parts = [f"({rule['expr'].strip()})\nunless on (cluster) {_series_of(named)}"]
+    for expr, clusters in variants.items():
+        parts.append(f"({expr.strip()})\nand on (cluster) {_series_of(clusters)}")
+    rule["expr"] = "\nor\n".join(parts)
+    for name, text in rule["annotations"].items():
+        told = {cluster: others[cluster]["annotations"][name] for cluster in named}
+        if set(told.values()) != {text}:
+            cases = [f"if eq $labels.cluster {json.dumps(one)} }}}}{own}" for one, own in told.items()]
+            rule["annotations"][name] = "{{ " + "{{ else ".join(cases) + "{{ else }}" + text + "{{ end }}"
+
+
+def _series_of(clusters: list[str]) -> str:
+    """A series with the label cluster of each, to choose by."""
+    names = [json.dumps(cluster.replace("$", "$$"), ensure_ascii=False) for cluster in clusters]
+    series = [f'label_replace(vector(1), "cluster", {name}, "", "")' for name in names]
+    return series[0] if len(series) == 1 else f"({' or '.join(series)})"
+
+
 def problems(s: dict[str, Any]) -> list[str]:
     """What is wrong with the settings of the rule pack."""
+    found = threshold_problems(s)
+    for name, duration in s["prometheus_alert_for"].items():
+        if name not in alerts():
+            found.append(f"prometheus_alert_for: there is no alert {name}")
+        elif not is_duration(duration):
+            found.append(f"prometheus_alert_for.{name} is {duration}, not a duration such as 5m")
+    unknown = [name for name in s["prometheus_rules_disabled"] if name not in alerts()]
+    return found + [f"prometheus_rules_disabled: there is no alert {name}" for name in unknown]
+
+
+def threshold_problems(s: dict[str, Any]) -> list[str]:
     found = [
         f"prometheus_alert_thresholds: there is no threshold {name}"
         for name in s["prometheus_alert_thresholds"]
@@ -87,13 +138,7 @@ def problems(s: dict[str, Any]) -> list[str]:
             )
             if values[low] >= values[high]
         ]
-    for name, duration in s["prometheus_alert_for"].items():
-        if name not in alerts():
-            found.append(f"prometheus_alert_for: there is no alert {name}")
-        elif not is_duration(duration):
-            found.append(f"prometheus_alert_for.{name} is {duration}, not a duration such as 5m")
-    unknown = [name for name in s["prometheus_rules_disabled"] if name not in alerts()]
-    return found + [f"prometheus_rules_disabled: there is no alert {name}" for name in unknown]
+    return found
 
 
 def thresholds(s: dict[str, Any]) -> dict[str, float]:

@@ -19,6 +19,7 @@ OWN_CREDENTIALS = [
     "web.yml", "web_password", "exporter_password", "web.crt", "web.key", "web_ca.crt", "exporter_ca.crt",
     "exporter.crt", "exporter.key", "remote_storage_password", "remote_storage_ca.crt",
 ]  # fmt: skip
+THRESHOLDS = "prometheus_alert_thresholds"
 RETENTION = "storage.tsdb.retention"
 LONGEST_INTERVAL = "2m"  # with it, one sample of a five-minute window may be missing
 # Further jobs that the rules of the pack look at; job cloudwatch has longer windows.
@@ -83,7 +84,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     except ValueError as err:
         found.append(f"scrape_targets: {err}")
     if s["prometheus_rule_pack"]:
-        found += interval_problems(s) + _rules.problems(s)
+        found += interval_problems(s) + _rules.problems(s) + threshold_problems(s, host)
     return found
 
 
@@ -172,8 +173,25 @@ def tag_labels(given: dict) -> dict:
 def rule_files(s: dict, host: _core.Host) -> list[dict]:
     """The files of the pack, and those of the user."""
     pack = _rules.files() if s["prometheus_rule_pack"] else []
-    found = [{"path": f"rules/{path.name}", "content": partial(_rules.render, path, s)} for path in pack]
+    clusters = thresholds(s, host)
+    found = [{"path": f"rules/{path.name}", "content": partial(_rules.render, path, s, clusters)} for path in pack]
     return found + _core.user_files(host, s["prometheus_rule_files"], "rules")
+
+
+def thresholds(s: dict, host: _core.Host) -> dict[str, dict[str, float]]:
+    """The thresholds of each cluster that says some of its own; the others are those of all."""
+    given = _clusters.own(host, "prometheus", [THRESHOLDS])
+    return {one: {**_rules.thresholds(s), **said[THRESHOLDS]} for one, said in given.items() if said.get(THRESHOLDS)}
+
+
+def threshold_problems(s: dict, host: _core.Host) -> list[str]:
+    """Of the thresholds of clusters."""
+    found = _clusters.problems(host, "prometheus", [THRESHOLDS])
+    for cluster, said in _clusters.own(host, "prometheus", [THRESHOLDS]).items():
+        own = {**s, THRESHOLDS: {**s[THRESHOLDS], **(said.get(THRESHOLDS) or {})}}
+        known = _rules.threshold_problems(s)
+        found += [f"cluster {cluster}: {line}" for line in _rules.threshold_problems(own) if line not in known]
+    return found
 
 
 def retention(s: dict) -> dict[str, str]:

@@ -48,17 +48,17 @@ PROMQL_WORDS = {"and", "or", "unless", "on", "by", "without", "offset", "ignorin
 
 @pytest.fixture(scope="session")
 def render(tmp_path_factory):
-    """render(settings) -> the directory with the rule files for these settings, rendered once."""
+    """render(settings, clusters) -> the directory with the rule files for these settings, rendered once."""
     done = {}
 
-    def render_once(settings=None):
-        key = json.dumps(settings or {}, sort_keys=True)
-        if key not in done:
+    def render_once(settings=None, clusters=None):
+        key, about = json.dumps(settings or {}, sort_keys=True), json.dumps(clusters or {})
+        if (key, about) not in done:
             out = tmp_path_factory.mktemp("rules")
-            problem = render_rules.render(out, [key])
+            problem = render_rules.render(out, [key], clusters)
             assert problem == ""
-            done[key] = out
-        return done[key]
+            done[key, about] = out
+        return done[key, about]
 
     return render_once
 
@@ -282,6 +282,63 @@ def test_settings_reach_the_rules(render):
     assert high["annotations"]["runbook_url"] == "https://wiki.example.com/redis/RedisMemoryHigh.md"
     assert "- alert: Ebs" not in (out / "backups.yml").read_text()
     assert render_rules.check(out, TOOL) == "", "an empty group has to stay valid"
+
+
+# Several clusters
+
+OTHER = {name: limit["min"] + (limit["max"] - limit["min"]) / 3 for name, limit in THRESHOLDS.items()}
+
+
+@needs_promtool
+def test_pack_of_clusters_passes_promtool_lint(render):
+    """Every threshold differs in two of three clusters, and names are what people make them."""
+    odd = 'a "b" $1 \\ {{c}} é'
+    assert render_rules.check(render(None, {odd: OTHER, "test": {**OTHER, "evicted_keys": 7}}), TOOL) == ""
+
+
+def test_only_what_differs_is_told_apart(render):
+    out = render(None, {"redis-test": {"memory_high_percent": 60}})
+    for path in render().glob("*.yml"):
+        rules, own = (
+            [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+            for text in (path.read_text(), (out / path.name).read_text())
+        )
+        assert [rule.get("alert") for rule in rules] == [rule.get("alert") for rule in own]
+        differing = [rule["alert"] for rule, other in zip(rules, own) if rule != other]
+        assert differing == (["RedisMemoryHigh"] if path.stem == "redis_load" else [])
+
+
+CLUSTER_CASES = {
+    # it: (thresholds of redis-test, percent of 1a in redis-prod and of 2a in redis-test, who is told which threshold)
+    "the lower one of a cluster is its own": ({"memory_high_percent": 60}, 70, 70, {"2a": 60}),
+    "so is the higher one": ({"memory_high_percent": 90}, 85, 85, {"1a": 80}),
+    "each is told its own": ({"memory_high_percent": 60}, 85, 85, {"1a": 80, "2a": 60}),
+    "another threshold changes nothing": ({"memory_critical_percent": 90}, 85, 70, {"1a": 80}),
+}
+
+
+@needs_promtool
+@pytest.mark.parametrize("name", CLUSTER_CASES)
+def test_a_cluster_is_compared_with_its_own_threshold(name, render, tmp_path):
+    own, prod, test, told = CLUSTER_CASES[name]
+    series = {}
+    for node, value in (("1a", prod), ("2a", test)):
+        series[f"redis_memory_used_bytes{{{node}}}"] = f"{value}0x40"
+        series[f"redis_memory_max_bytes{{{node}}}"] = "1000x40"
+    case = {"it": name, "series": series, "at": "18m", "firing": {"RedisMemoryHigh": str(len(told))}}
+    document = promtests.scenario(case, [str(render(None, {"redis-test": own}) / "redis_load.yml")])
+    code, said = run_promtool(tmp_path, document)
+    assert code == 0, said
+    wanted = [{"exp_labels": {**promtests.TARGETS[node], "severity": "P2", "incident": "2"}} for node in told]
+    document["tests"][0]["alert_rule_test"] = [
+        {"eval_time": "18m", "alertname": "RedisMemoryHigh", "exp_alerts": wanted}
+    ]
+    dummy, said = run_promtool(tmp_path, document)
+    said = said[said.index("got:") :]  # annotations are not in `wanted`, so that it shows them
+    for node, threshold in told.items():
+        assert f"Redis on {promtests.TARGETS[node]['instance']}" in said
+        assert f"alert above {threshold} %" in said
+    assert len(re.findall("alert above", said)) == len(told), said
 
 
 # Metrics that exist

@@ -224,3 +224,39 @@ def test_cloudwatch_is_asked_for_all_clusters(stack):
     on = stack()
     assert _core.read("yace", on.variables)[0]["yace_search_tags"] == {"Cluster": "^(orders|sessions)$"}
     assert _secrets.derive(SECRET, "shop", "prometheus/admin") in on.variables["prometheus_web_users"].values()
+
+
+def rules_of(on):
+    dummy, service = judged("prometheus", on)
+    load = next(one for one in service["config"]["files"] if one["path"] == "rules/redis_load.yml")
+    groups = yaml.safe_load(_templates.content(load, service["values"]))["groups"]
+    return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
+
+
+def test_thresholds_of_a_cluster_are_those_of_all_with_its_own(stack):
+    changed = {"prometheus_alert_thresholds": {"memory_high_percent": 70, "connections_percent": 50}}
+    on = stack(changed=changed, orders={"prometheus_alert_thresholds": {"memory_high_percent": 60}})
+    rules = rules_of(on)
+    orders = 'on (cluster) label_replace(vector(1), "cluster", "orders", "", "")'
+    assert rules["RedisMemoryHigh"]["expr"].splitlines() == [
+        "(instance:redis_memory_used:percent > 70)",
+        f"unless {orders}",
+        "or",
+        "(instance:redis_memory_used:percent > 60)",
+        f"and {orders}",
+    ]
+    assert "50" in rules["RedisConnectionsNearLimit"]["expr"]
+    assert "orders" not in rules["RedisConnectionsNearLimit"]["expr"]
+    assert rules_of(stack(changed=changed)) == rules_of(stack(changed=changed, orders=changed, sessions=changed))
+
+
+def test_thresholds_of_a_cluster_are_judged_with_the_others(stack):
+    on = stack(
+        orders={"prometheus_alert_thresholds": {"memory_critical_percent": 60, "nonsense": 1}},
+        sessions={"prometheus_alert_thresholds": {"memory_high_percent": 96}},
+    )
+    assert _core.judge("prometheus", on.variables, on)[1] == [
+        "cluster orders: prometheus_alert_thresholds: there is no threshold nonsense",
+        "cluster sessions: prometheus_alert_thresholds.memory_high_percent is 96, must be below"
+        " memory_critical_percent, which is 95",
+    ]
