@@ -34,6 +34,14 @@ def settings_of(receiver: dict, kind: str) -> dict:
     return {key: value for key, value in (receiver.get(kind) or {}).items() if value not in (None, "")}
 
 
+def levels(known: list[dict], watchdog: str) -> dict[str, list[str]]:
+    """Receivers with a paging service are woken, the others read along. With one kind alone, it does both."""
+    told = [one for one in known if one["name"] != watchdog]
+    paged = [one["name"] for one in told if one.get("pagerduty")]
+    others = [one["name"] for one in told if not one.get("pagerduty")]
+    return {"L1": others or paged, "L2": paged or others} if told else {}
+
+
 # ------------------------------------------------------------------------------------------------------- problems
 
 

@@ -80,6 +80,7 @@ def problems(host: _core.Host, role: str, names: Iterable[str]) -> list[str]:
     for cluster, members in several(host).items():
         for name in names:
             first, wrong = of_node(host, members[0], role, name)
+            wrong += _options.secret_problems(first, _core.options_of(role)[name], name) if first and not wrong else []
             found += [f"cluster {cluster}: {line}" for line in wrong]
             for node in members[1:]:
                 if of_node(host, node, role, name)[0] != first:

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import _clusters, _core, _grafana_urls, _jobs, _secrets, _web
+from . import _alertmanager_receivers, _clusters, _core, _grafana_urls, _jobs, _secrets, _web
 
 TLS = "/etc/redisops/tls"
 CA = f"{TLS}/ca.crt"
@@ -215,12 +215,8 @@ class Stack:
         return {"Cluster": f"^({names})$"} if names else self.variables.own["yace_search_tags"]
 
     def levels(self) -> dict[str, list[str]]:
-        """Receivers with a paging service are woken, the others read along. With one kind alone, it does both."""
         s = self.of("alertmanager")
-        known = [one for one in s["alertmanager_receivers"] if one["name"] != s["alertmanager_watchdog_receiver"]]
-        paged = [one["name"] for one in known if one.get("pagerduty")]
-        others = [one["name"] for one in known if not one.get("pagerduty")]
-        return {"L1": others or paged, "L2": paged or others} if known else {}
+        return _alertmanager_receivers.levels(s["alertmanager_receivers"], s["alertmanager_watchdog_receiver"])
 
     def blackbox_exporter(self) -> dict[str, Callable[[], Any]]:
         if not self.issued:

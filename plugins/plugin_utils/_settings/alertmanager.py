@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...module_utils._text import version_tuple
+from . import _alertmanager_clusters as clusters
 from . import _alertmanager_receivers as receivers
 from . import _alertmanager_routes as routes
 from . import _core, _data, _web
@@ -46,11 +47,15 @@ def problems(s: dict, host: _core.Host) -> list[str]:
         ],
     )
     found += cluster_problems(s, host)
-    found += receivers.problems(s)
-    found += routes.problems(s)
+    everybody = clusters.with_all(s, host)
+    found += receivers.problems(everybody)
+    found += routes.problems(everybody)
+    found += clusters.problems(s, host)
     found += _core.durations(s, ["alertmanager_group_wait", "alertmanager_watchdog_interval"], "1m")
     found += _core.secrets_in_files(s, ROLE, ["alertmanager_routes", "alertmanager_global"], SECRET_KEYS)
-    found += _core.credential_names(s, ROLE, [*OWN_CREDENTIALS, *receivers.secrets(s), *receivers.ca_files(s)])
+    found += _core.credential_names(
+        s, ROLE, [*OWN_CREDENTIALS, *receivers.secrets(everybody), *receivers.ca_files(everybody)]
+    )
     found += user_templates_problems(s, host)
     found += feature_problems(s)
     return found + _core.flags_problems(s, ROLE, OWN_FLAGS) + _data.problems(s, host, ROLE)
@@ -139,6 +144,7 @@ def connection(s: dict, host: _core.Host) -> dict:
 
 
 def service(s: dict, host: _core.Host) -> dict:
+    steps, s = clusters.steps(s, host), clusters.with_all(s, host)
     site = web(s, host)
     release = _core.release(s, host, ROLE, "prometheus/alertmanager", ["alertmanager", "amtool"])
     program, amtool = (f"{release['root']}/current/{name}" for name in release["binaries"])
@@ -172,7 +178,7 @@ def service(s: dict, host: _core.Host) -> dict:
             **site.values,
             "nobody": receivers.NOBODY,
             "default_receiver": routes.default_receiver(s),
-            "steps": routes.steps(s),
+            "steps": steps,
             "receivers": receivers.values(s, GIVEN),
             "service": {
                 "role": ROLE,

@@ -9,7 +9,7 @@ import json
 import os
 import re
 
-from . import _clusters, _core, _data, _templates, prometheus
+from . import _alertmanager_clusters, _clusters, _core, _data, _templates, prometheus
 
 WEB = ("prometheus", "alertmanager", "blackbox_exporter")  # asked alike
 ROLES = {"redis": ("redis_exporter",), "monitoring": (*WEB, "grafana")}
@@ -114,7 +114,7 @@ def wanted(s: dict, host: _core.Host, how: dict[str, dict]) -> dict:
     """What the diagnosis has to know of a host beside what was found there."""
     found: dict = {}
     if "monitoring" in host.group_names:
-        found = {**of_monitoring(s, how), "targets": targets(s, host)}
+        found = {**of_monitoring(_alertmanager_clusters.with_all(s, host), how), "targets": targets(s, host)}
     if "redis" in host.group_names:
         found["wanted"] = of_node(s, how)
     return found

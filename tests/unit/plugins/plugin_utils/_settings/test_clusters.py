@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 
 import pytest
 import yaml
@@ -259,4 +261,81 @@ def test_thresholds_of_a_cluster_are_judged_with_the_others(stack):
         "cluster orders: prometheus_alert_thresholds: there is no threshold nonsense",
         "cluster sessions: prometheus_alert_thresholds.memory_high_percent is 96, must be below"
         " memory_critical_percent, which is 95",
+    ]
+
+
+CHAT = {"name": "chat", "slack": {"api_url": "https://hooks.example/chat"}}
+PAGER = {"name": "pager", "pagerduty": {"routing_key": "a-key-of-all"}}
+ORDERS = {"name": "orders-pager", "pagerduty": {"routing_key": "a-key-of-orders"}}
+ALL = {"alertmanager_receivers": [CHAT, PAGER]}
+
+
+def told_of(on, run_checks=None):
+    """{(cluster, severity): the receivers}, and the service."""
+    dummy, service = judged("alertmanager", on)
+    if run_checks:
+        assert run_checks(service) == ""
+    text = next(one for one in service["config"]["files"] if one["path"] == "alertmanager.yml")
+    routes = yaml.safe_load(_templates.content(text, service["values"]))["route"]["routes"][2:]
+    found = {}
+    for cluster in ("orders", "sessions", ""):
+        for severity in ("P1", "P3"):
+            labels = {"cluster": cluster, "severity": severity}
+            found[cluster, severity] = [one["receiver"] for one in routes if all(map(matcher(labels), one["matchers"]))]
+    return found, service
+
+
+def matcher(labels):
+    def matches(text):
+        name, kind, value = re.fullmatch(r'(\w+) (=|!=|=~|!~) (".*")', text).groups()
+        value, has = json.loads(value), labels[name]
+        return {"=": has == value, "!~": not re.fullmatch(value, has)}[kind]
+
+    return matches
+
+
+def test_alerts_of_a_cluster_go_to_its_own_receivers(stack, run_checks):
+    on = stack(changed=ALL, sessions=ALL, orders={"alertmanager_receivers": [CHAT, ORDERS]})
+    told, service = told_of(on, run_checks)
+    assert told["orders", "P1"] == ["chat", "orders-pager"] and told["orders", "P3"] == ["chat"]
+    assert told["sessions", "P1"] == told["", "P1"] == ["chat", "pager"]
+    assert [one["name"] for one in service["values"]["receivers"]] == ["chat", "pager", "orders-pager"]
+    assert secrets_of(service)["orders-pager.pagerduty.routing_key"] == "a-key-of-orders"
+
+
+def test_a_cluster_may_name_levels_alone(stack, run_checks):
+    own = {"alertmanager_levels": {"L1": ["pager"]}}
+    told, dummy = told_of(stack(changed=ALL, orders=own), run_checks)
+    assert told["orders", "P3"] == ["pager"] and told["sessions", "P3"] == ["chat"]
+    both = {**ALL, "alertmanager_levels": {"L3": ["pager"]}}  # for all: not another way of a cluster
+    for on in (stack(changed=both, orders=both), stack(changed=ALL, orders=ALL, sessions=ALL), stack(changed=ALL)):
+        lines = [step["also"] for step in judged("alertmanager", on)[1]["values"]["steps"]]
+        assert lines and not any(lines)
+
+
+def test_receivers_of_clusters_are_judged_with_those_of_all(stack):
+    on = stack(
+        changed=ALL,
+        orders={"alertmanager_receivers": [{"name": "pager", "pagerduty": {"routing_key": "another"}}]},
+        sessions={"alertmanager_levels": {"L1": ["nobody-knows"], "L2": []}},
+    )
+    assert _core.judge("alertmanager", on.variables, on)[1] == [
+        "cluster orders: alertmanager_receivers has another pager than others have: give it a name of its own",
+        "cluster sessions: alertmanager_levels.L1 has nobody-knows, which alertmanager_receivers does not have",
+    ]
+    on = stack(changed=ALL, orders={"alertmanager_receivers": [{"name": "x"}]}, sessions={"alertmanager_receivers": []})
+    assert _core.judge("alertmanager", on.variables, on)[1] == [
+        "alertmanager_receivers: x has no way to be reached: give pagerduty, slack, email or webhook",
+        *[
+            f"cluster sessions: severity {name} has no route: none of its levels ({levels}) has a receiver, so name"
+            " one in alertmanager_levels"
+            for name, levels in (("P1", "L1, L2, L3, L4"), ("P2", "L1, L2, L3"), ("P3", "L1"))
+        ],
+    ]
+
+
+def test_secrets_of_clusters_are_clean(stack):
+    on = stack(changed=ALL, orders={"prometheus_exporter_password": "of-orders\n"})
+    assert [line[:90] for line in _core.judge("prometheus", on.variables, on)[1]] == [
+        "cluster orders: prometheus_exporter_password has white space at an end or a line break in "
     ]

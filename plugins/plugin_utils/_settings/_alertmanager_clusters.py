@@ -1,0 +1,85 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is notified of the alerts of which Redis cluster, where there are several: what their nodes say of it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from . import _alertmanager_receivers as receivers
+from . import _alertmanager_routes as routes
+from . import _clusters, _core
+
+ROLE = "alertmanager"
+RECEIVERS, LEVELS = OPTIONS = ("alertmanager_receivers", "alertmanager_levels")
+
+
+def settings(s: dict, host: _core.Host) -> dict[str, dict]:
+    """The receivers and levels of each cluster that says something of them."""
+    derived, general = levels_of_all(s, host)
+    found = {}
+    for cluster, said in _clusters.own(host, ROLE, OPTIONS).items():
+        known = said.get(RECEIVERS, s[RECEIVERS])
+        by_kind = receivers.levels(known, s["alertmanager_watchdog_receiver"]) if derived else {}
+        if said:
+            found[cluster] = {RECEIVERS: known, LEVELS: {**by_kind, **said.get(LEVELS, general)}}
+    return found
+
+
+def levels_of_all(s: dict, host: _core.Host) -> tuple[bool, dict]:
+    """Whether levels follow from the receivers, and those that are given for all."""
+    stack = host.variables
+    if LEVELS not in getattr(stack, "derived", {}):
+        return False, s[LEVELS]
+    return True, stack.own[LEVELS] if stack.is_given(LEVELS) else {}
+
+
+def with_all(s: dict, host: _core.Host) -> dict:
+    """The settings with the receivers of all clusters."""
+    known = {one["name"]: one for said in settings(s, host).values() for one in said[RECEIVERS]}
+    mine = [one["name"] for one in s[RECEIVERS]]
+    return {**s, RECEIVERS: [*s[RECEIVERS], *(one for name, one in known.items() if name not in mine)]}
+
+
+def others(s: dict, host: _core.Host) -> dict[str, list[dict]]:
+    """The steps of the clusters whose alerts go other ways than those of all."""
+    found = {cluster: routes.steps({**s, LEVELS: said[LEVELS]}) for cluster, said in settings(s, host).items()}
+    return {cluster: steps for cluster, steps in found.items() if steps != routes.steps(s)}
+
+
+def steps(s: dict, host: _core.Host) -> list[dict]:
+    """The steps of all, and those of such clusters, each with the matchers that it has beside its severity."""
+    own = others(s, host)
+    names = json.dumps("|".join(re.escape(cluster) for cluster in own), ensure_ascii=False)
+    found = [{**step, "also": [f"cluster !~ {names}"] if own else []} for step in routes.steps(s)]
+    for cluster, of_cluster in own.items():
+        also = [f"cluster = {json.dumps(cluster, ensure_ascii=False)}"]
+        found += [{**step, "also": also} for step in of_cluster]
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------- problems
+
+
+def problems(s: dict, host: _core.Host) -> list[str]:
+    found = _clusters.problems(host, ROLE, OPTIONS)
+    everybody, known = with_all(s, host), {one["name"]: one for one in s[RECEIVERS]}
+    general = routes.level_problems(everybody) + reach(everybody)
+    for cluster, said in settings(s, host).items():
+        for one in said[RECEIVERS]:
+            if known.setdefault(one["name"], one) != one:
+                found.append(
+                    f"cluster {cluster}: alertmanager_receivers has another {one['name']} than others have: give it a"
+                    " name of its own"
+                )
+        own = {**everybody, LEVELS: said[LEVELS]}
+        lines = routes.level_problems(own) + reach(own)
+        found += [f"cluster {cluster}: {line}" for line in lines if line not in general]
+    return found
+
+
+def reach(s: dict) -> list[str]:
+    known = [severity["severity"] for severity in s["alertmanager_severities"]]
+    return [line for severity in s["alertmanager_severities"] for line in routes.reach_problems(s, severity, known)]
