@@ -13,6 +13,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible_collections.redisops.monitoring.plugins.plugin_utils import _artifacts
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._incident.archive import Archive
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _clusters
 
 
 class ActionModule(ActionBase):
@@ -34,8 +35,10 @@ class ActionModule(ActionBase):
         hosts = options["hosts"]
         if options["evidence"]:
             groups, hostvars = task_vars["groups"], task_vars["hostvars"]
+            host = _ansible.context([], task_vars, self._templar)[1]
+            left_out, options["cluster"] = _clusters.elsewhere(host), _clusters.title(host, options["cluster"])
             names = [*groups.get("redis", []), *groups.get("monitoring", [])]
-            hosts = {name: registered(hostvars[name], options["evidence"]) for name in names}
+            hosts = {name: registered(hostvars[name], options["evidence"]) for name in names if name not in left_out}
         # A plain copy: what came from hosts is data, whatever it looks like.
         hosts = json.loads(json.dumps(hosts, default=to_text))
         archive = Archive(options["cluster"], hosts, options["files"], options["dashboard_url"])
@@ -51,7 +54,7 @@ class ActionModule(ActionBase):
             ) from err
         about = {"cluster": archive.cluster, "window": archive.window, "problems": archive.problems}
         stats = _artifacts.stats("monitoring_incident", {**about, "file": os.path.basename(path), "size": size})
-        return dict(result, path=path, size=size, ansible_stats=stats)
+        return dict(result, path=path, size=size, cluster=archive.cluster, ansible_stats=stats)
 
 
 def registered(variables, name):

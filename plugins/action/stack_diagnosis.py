@@ -19,7 +19,7 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor import
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.page import page
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.stack import BadStack
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core, doctor
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _clusters, _core, doctor
 
 display = Display()
 
@@ -40,7 +40,9 @@ class ActionModule(ActionBase):
         )
         stack = options["stack"]
         if options["evidence"]:
-            stack = {**doctor.stack(task_vars, options["evidence"]), **stack}
+            host = _ansible.context([], task_vars, self._templar)[1]
+            stack = {**doctor.stack(task_vars, options["evidence"], host), **stack}
+            stack["cluster"] = _clusters.title(host, str(stack.get("cluster") or ""))
         if options["security_groups"]:
             stack["security_groups"] = doctor.security_groups(options["security_groups"])
         # A plain copy: what came from hosts is data, whatever it looks like.
@@ -58,6 +60,7 @@ class ActionModule(ActionBase):
             display.display("%s: %s" % (kind, path))
         healthy = not any(one["severity"] == "error" for one in findings)
         result.update(changed=False, findings=findings, files=files, healthy=healthy, msg=reports.summary(findings))
+        result["cluster"] = report["cluster"]
         about = {"cluster": report["cluster"], "time": utc(report["time"]), "healthy": healthy}
         artifact = {**about, "summary": result["msg"], "findings": findings}
         result["ansible_stats"] = _artifacts.stats("monitoring_doctor", artifact)

@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.redisops.monitoring.plugins.module_utils._text import utc
 from ansible_collections.redisops.monitoring.plugins.plugin_utils import _artifacts, _verify_report
-from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _core
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _clusters, _core
 
 display = Display()
 
@@ -27,16 +27,20 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         text = {"type": "str", "default": ""}
         dummy, options = self.validate_argument_spec({name: text for name in ("cluster", "environment", "report_dir")})
-        tests = _verify_report.gather(task_vars["groups"], task_vars["hostvars"], self._task.check_mode)
+        host = _ansible.context([], task_vars, self._templar)[1]
+        left_out = _clusters.elsewhere(host)
+        groups = {group: [one for one in names if one not in left_out] for group, names in task_vars["groups"].items()}
+        tests = _verify_report.gather(groups, task_vars["hostvars"], self._task.check_mode)
+        cluster = _clusters.title(host, options["cluster"])
         # A plain copy: what came from hosts is data, whatever it looks like.
-        report = _verify_report.report(json.loads(json.dumps(tests, default=to_text)))
+        report = _verify_report.report(json.loads(json.dumps(tests, default=to_text)), _clusters.cluster_of(host))
         lines = report.pop("table")
-        result.update(changed=False, report=report, summary=_verify_report.summary(report), path="")
-        about = {"cluster": options["cluster"], "environment": options["environment"]}
+        result.update(changed=False, report=report, summary=_verify_report.summary(report), path="", cluster=cluster)
+        about = {"cluster": cluster, "environment": options["environment"]}
         about["time"] = utc(time.time())
         if options["report_dir"]:
             directory = os.path.abspath(os.path.expanduser(options["report_dir"]))
-            path = os.path.join(directory, _verify_report.file_name(options["cluster"]))
+            path = os.path.join(directory, _verify_report.file_name(cluster))
             try:
                 _verify_report.write(path, {**about, **report})
                 result["path"] = path

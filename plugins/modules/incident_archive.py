@@ -80,6 +80,12 @@ size:
   description: Its size in bytes.
   type: int
   returned: success
+cluster:
+  description:
+    - The Redis cluster that the archive is about.
+    - Of several, the one that the limit leaves, or what the first monitoring host has as C(monitoring_cluster).
+  type: str
+  returned: success
 problems:
   description: What could not be collected, one line each.
   type: list

@@ -129,6 +129,11 @@ options:
     description: How to ask Alertmanager. Leave it out on a host without it.
     type: dict
     suboptions: *service
+  clusters:
+    description: Redis clusters whose metrics, targets and alerts are wanted, beside those of no cluster. Empty for all.
+    type: list
+    elements: str
+    default: []
   from_settings:
     description:
       - Take O(units), O(secrets), O(redis), O(prometheus) and O(alertmanager) from the settings of the roles on the

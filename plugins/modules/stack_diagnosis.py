@@ -99,6 +99,10 @@ findings:
       type: list
       elements: str
       sample: [redis-node-1a]
+    cluster:
+      description: The Redis clusters of these hosts, where the inventory has several.
+      type: str
+      sample: orders
     cause:
       description: What is wrong, in one line.
       type: str
@@ -121,6 +125,13 @@ findings:
       type: list
       elements: str
       sample: ["redis_up is 0 on redis-node-1a"]
+cluster:
+  description:
+    - The Redis cluster that the diagnosis is about.
+    - Of several, the one that the limit leaves, or what the first monitoring host has as C(monitoring_cluster).
+  type: str
+  returned: always
+  sample: redis-prod
 healthy:
   description: Whether there is no finding of severity V(error).
   type: bool

@@ -61,6 +61,12 @@ summary:
   type: str
   returned: always
   sample: 23 passed, 0 failed, 2 skipped
+cluster:
+  description:
+    - The Redis cluster that the report is about.
+    - Of several, the one that the limit leaves, or what the first monitoring host has as C(monitoring_cluster).
+  type: str
+  returned: always
 path:
   description: File of the report; empty where there is none.
   type: str

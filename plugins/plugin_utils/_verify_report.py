@@ -34,9 +34,10 @@ def gather(groups, hostvars, check_mode=False):
     return tests
 
 
-def report(tests):
+def report(tests, clusters=None):
+    """clusters: those of the nodes, where there are several."""
     away = missing_replicas(tests)
-    rows = [row for test in tests for row in rows_of(test, away)]
+    rows = [of_cluster(row, clusters or {}) for test in tests for row in rows_of(test, away)]
     count = {state: len([row for row in rows if row["state"] == state]) for state in MARKS}
     lines = {
         state: [
@@ -48,6 +49,12 @@ def report(tests):
         for state in ("failed", "warning")
     }
     return {"rows": rows, **count, "failures": lines["failed"], "warnings": lines["warning"], "table": table(rows)}
+
+
+def of_cluster(row, clusters):
+    """The row with the cluster of the node that it is about."""
+    node, space, rest = row["subject"].partition(" (")
+    return {**row, "subject": "%s (%s)%s%s" % (node, clusters[node], space, rest)} if node in clusters else row
 
 
 def summary(report):

@@ -40,6 +40,7 @@ ARGUMENTS = {
     "redis": {"type": "dict", "options": LOGIN},
     "prometheus": {"type": "dict", "options": SERVICE},
     "queries": {"type": "dict", "default": {}},
+    "clusters": {"type": "list", "elements": "str", "default": []},
     "alertmanager": {"type": "dict", "options": SERVICE},
     "from_settings": {"type": "bool", "default": False},  # the action of the same name does it
 }
@@ -61,8 +62,8 @@ def collect(params, window):
         files["logs/%s" % path.strip("/").replace("/", "_")] = host.log(path)
     for name, ask in (
         ("redis", lambda options: (services.redis(login(options)), [])),
-        ("prometheus", lambda options: services.prometheus(options, params["queries"], window)),
-        ("alertmanager", services.alertmanager),
+        ("prometheus", lambda options: services.prometheus(options, params["queries"], window, params["clusters"])),
+        ("alertmanager", lambda options: services.alertmanager(options, params["clusters"])),
     ):
         if params[name]:
             try:

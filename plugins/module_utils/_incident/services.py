@@ -49,7 +49,12 @@ def latency_text(entries):
     return "".join(lines)
 
 
-def prometheus(params, queries, window):
+def wanted(labels, clusters):
+    """Whether something with these labels is of one of these Redis clusters, or of none; without clusters all is."""
+    return not clusters or labels.get("cluster", "") in ("", *clusters)
+
+
+def prometheus(params, queries, window, clusters=()):
     """(files, problems): ranges of the queries, and the state of Prometheus now."""
     server = Prometheus(params)
     files, problems = {}, []
@@ -58,6 +63,7 @@ def prometheus(params, queries, window):
     for name, query in sorted(queries.items()):
         try:
             series = server.get("query_range", query=query, **span)["result"]
+            series = [one for one in series if wanted(one["metric"], clusters)]
             found = {
                 "query": query,
                 "step": window.step,
@@ -68,17 +74,34 @@ def prometheus(params, queries, window):
         except ApiError as err:
             problems.append("metric %s: %s" % (name, err))
     for name, path in (("alerts", "alerts"), ("targets", "targets?state=active"), ("rules", "rules?type=alert")):
-        answer(files, problems, "prometheus_%s.json" % name, lambda path=path: server.get(path))
+        answer(files, problems, "prometheus_%s.json" % name, lambda path=path: within(server.get(path), clusters))
     return files, problems
 
 
-def alertmanager(params):
+def within(found, clusters):
+    """What Prometheus says now of its alerts, targets or rules, without those of other clusters."""
+    for one in [*found.get("alerts", []), *found.get("groups", [])]:
+        for rule in one.get("rules", []):
+            if "alerts" in rule:
+                rule["alerts"] = [each for each in rule["alerts"] if wanted(each["labels"], clusters)]
+    for name in ("alerts", "activeTargets"):
+        if name in found:
+            found[name] = [one for one in found[name] if wanted(one["labels"], clusters)]
+    return found
+
+
+def alertmanager(params, clusters=()):
     api = Api(params, "Alertmanager")
     files, problems = {}, []
     everything = urlencode({"silenced": "true", "inhibited": "true"})
     for name, path in (("alerts", "/api/v2/alerts?" + everything), ("silences", "/api/v2/silences")):
-        answer(files, problems, "alertmanager_%s.json" % name, lambda path=path: api.ask("GET", path))
+        answer(files, problems, "alertmanager_%s.json" % name, lambda path=path: told(api.ask("GET", path), clusters))
     return files, problems
+
+
+def told(found, clusters):
+    """Alerts of these clusters; silences have no labels."""
+    return [one for one in found if wanted(one.get("labels", {}), clusters)]
 
 
 def answer(files, problems, name, ask):

@@ -180,18 +180,24 @@ def notifications(stack, monitor):
 
 
 def silences(stack, monitor):
-    """A silence that no page of the cluster gets past; one of some alerts or of a node is somebody's work."""
+    """A silence that no page of a cluster gets past; one of some alerts or of a node is somebody's work."""
     targets = stack.evidence(monitor, "prometheus").get("targets") or []
     nodes = [one["labels"] for one in targets if one.get("labels")]
     alerts = [dict(labels, alertname=name, severity="P1") for labels in nodes for name in EVERY_ALERT]
     for one in stack.evidence(monitor, "alertmanager").get("silences") or [] if works(stack, monitor) else []:
         matchers = [matcher_of(each) for each in one["matchers"]]
         shared = any(known.facts.get("silence") == one["id"] for known in stack.findings)  # by members of a cluster
-        hides = all(each.matches(labels.get(each.name, "")) for labels in alerts for each in matchers)
-        if alerts and hides and not shared:
+        gets_past = {
+            labels.get("cluster", "")
+            for labels in alerts
+            if not all(each.matches(labels.get(each.name, "")) for each in matchers)
+        }
+        hidden = sorted({labels.get("cluster", "") for labels in alerts} - gets_past)
+        if hidden and not shared:
             until = stamp_of(one["until"])
             said = "silence %s by %s: %s" % (one["id"], one["by"] or "nobody", one["comment"] or "no comment")
             seen = [said, "it matches %s" % ", ".join(str(each) for each in matchers)]
+            seen.append("cluster: %s" % ", ".join(hidden) if any(map(stack.cluster, stack.nodes)) else "")
             end = "-e silence_state=absent -e silence_id=" + shlex.quote(one["id"])
             words = date(until) if until else one["until"]
             fix = playbook(stack, "silence", extra=end)

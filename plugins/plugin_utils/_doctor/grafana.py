@@ -102,7 +102,8 @@ def queries(stack, monitor, uid, found):
 
 
 def variables(stack, monitor, uid, found):
-    known = set(stack.nodes) | {stack.address(one) for one in stack.nodes}
+    others = stack.data.get("elsewhere") or {}
+    known = {*stack.nodes, *(stack.address(one) for one in stack.nodes), *others, *others.values()}
     for variable in found.get("variables") or []:
         values = variable.get("current")
         values = [str(one) for one in (values if isinstance(values, list) else [values]) if one is not None]

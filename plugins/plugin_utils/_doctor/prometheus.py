@@ -87,7 +87,9 @@ def targets_file(stack, monitor):
         return
     groups = as_yaml(stored.get("text"), list)
     present = {str(one) for group in groups if isinstance(group, dict) for one in group.get("targets") or []}
-    missing, foreign = sorted(set(expected) - present), sorted(present - set(expected))
+    others = (stack.data.get("elsewhere") or {}).values()
+    known = {one for one in present if one.rpartition(":")[0].strip("[]") in others}
+    missing, foreign = sorted(set(expected) - present), sorted(present - set(expected) - known)
     if missing or foreign:
         seen = ["not in it: " + named(missing, expected) if missing else ""]
         seen.append("in it, and no node of the inventory: " + ", ".join(foreign) if foreign else "")

@@ -338,9 +338,10 @@ def cluster(stack):
         assigned = "assigned: %s" % state.get("cluster_slots_assigned", "?")
         seen = ["cluster_state:fail, %s, %s" % (slots, assigned), "failed nodes: %s" % (", ".join(failed) or "none")]
         fix = by_hand("bring the failed nodes back, or give their slots to others (redis-cli --cluster fix)")
+        mates = [one for one in stack.nodes if stack.cluster(one) == stack.cluster(name)]
         yield Symptom(
             "the cluster is in state fail as %s sees it (%s)" % (name, slots),
-            lambda one: one.hop in hops and one.host in stack.nodes,
+            lambda one, mates=mates: one.hop in hops and one.host in mates,
             [finding("cluster_fail", name, seen, [fix])],
         )
 

@@ -26,6 +26,7 @@ def report(stack, findings):
 def of_host(name, host):
     evidence = host.get("evidence") or {}
     return {
+        **({"cluster": host["cluster"]} if host.get("cluster") else {}),
         "groups": host["groups"],
         "address": host.get("address", name),
         "examined": bool(evidence),
@@ -83,6 +84,7 @@ def hosts(found):
     """(name, address, role, services) of each: the answer to `Unit grafana-server.service could not be found`."""
     for name, host in sorted(found["hosts"].items()):
         role = "Redis node" if "redis" in host["groups"] else "monitoring host"
+        role += " of %s" % host["cluster"] if host.get("cluster") else ""
         state = ", ".join(host["services"]) or ("no service of the stack" if host["examined"] else "not looked at")
         yield name, host["address"], role, state
 
@@ -91,11 +93,14 @@ def table(found):
     lines = ["", "Doctor: %s%s" % (summary(found["findings"]), not_examined(found)), ""]
     for number, one in enumerate(found["findings"], 1):
         lines += [*of_finding(number, one), ""]
-    return "\n".join([*lines, "Which host is what", *("   %-22s %-16s %-16s %s" % one for one in hosts(found))])
+    role = max([16, *(len(one[2]) for one in hosts(found))])
+    text = "   %%-22s %%-16s %%-%ds %%s" % role
+    return "\n".join([*lines, "Which host is what", *(text % one for one in hosts(found))])
 
 
 def of_finding(number, one):
-    facts = (number, one["severity"].upper(), one["cause"], one["host"], one["hop"])
+    where = "%s of %s" % (one["host"], one["cluster"]) if one.get("cluster") else one["host"]
+    facts = (number, one["severity"].upper(), one["cause"], where, one["hop"])
     yield from wrapped("%d. %s  %s  [%s, %s]" % facts, first="", indent="   ")
     yield row("id") + one["id"]
     for label, texts in (("evidence", one["evidence"]), ("explains", one["consequences"])):

@@ -90,7 +90,13 @@ def diagnose(data):
             for rule in rules:
                 take(stack, rule(stack) if name is None else rule(stack, name))
     replicas.soften(stack)
-    return [one.plain() for one in sorted(stack.findings, key=Finding.key)]
+    return [named(stack, one.plain()) for one in sorted(stack.findings, key=Finding.key)]
+
+
+def named(stack, found):
+    """A finding with the Redis cluster that it is about, where there are several."""
+    clusters = sorted(set(filter(None, map(stack.cluster, found["hosts"]))))
+    return {**found, "cluster": ", ".join(clusters)} if clusters else found
 
 
 def take(stack, said):

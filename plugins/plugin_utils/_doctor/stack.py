@@ -41,6 +41,10 @@ class Stack:
     def members(self, group):
         return [name for name, host in self.hosts.items() if group in host["groups"]]
 
+    def cluster(self, host):
+        """The Redis cluster of a host, where there are several."""
+        return self.hosts[host].get("cluster", "") if host in self.hosts else ""
+
     def address(self, host):
         return self.hosts[host].get("address", host)
 

@@ -15,6 +15,7 @@ from multiprocessing.pool import ThreadPool
 
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.lookup import inventory_hostnames
 from ansible.release import __version__ as ansible_version
 
 from ...module_utils._text import one_line
@@ -214,7 +215,16 @@ def _host(variables, raw, task_vars):
         hostvars=OtherHosts(raw["hostvars"]),
         search=[os.path.join(directory, "files"), directory] if directory else [],
         check_mode=bool(raw.get("ansible_check_mode")),
+        limit=lambda: limited(task_vars),
     )
+
+
+def limited(task_vars):
+    """The hosts of --limit; None without one, and for a file, which cannot be asked for here and so means all."""
+    wanted = task_vars.get("ansible_limit") or "@"
+    if "@" in wanted:
+        return None
+    return set(inventory_hostnames.LookupModule(loader=DataLoader()).run([wanted], task_vars))
 
 
 def roles_of_run(parts, task_vars, templar, limit=None):

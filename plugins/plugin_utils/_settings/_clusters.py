@@ -51,6 +51,33 @@ def several(host: _core.Host) -> dict[str, list[str]]:
     return found if len(found) > 1 else {}
 
 
+def scope(host: _core.Host) -> dict[str, list[str]]:
+    """Of several clusters, those that --limit has a node of; all where it has none, or there is none."""
+    found = several(host)
+    within = host.limit() if found else None
+    return {cluster: names for cluster, names in found.items() if within and within & set(names)} or found
+
+
+def elsewhere(host: _core.Host) -> set[str]:
+    """The nodes of the clusters that --limit leaves out."""
+    inside = scope(host)
+    return {name for cluster, names in several(host).items() if cluster not in inside for name in names}
+
+
+def cluster_of(host: _core.Host) -> dict[str, str]:
+    """The cluster of each node, where there are several."""
+    return {name: cluster for cluster, names in several(host).items() for name in names}
+
+
+def title(host: _core.Host, default: str) -> str:
+    """What a report is about: the one cluster of the limit; of several, what the monitoring is called."""
+    inside = scope(host)
+    if len(inside) == 1:
+        return next(iter(inside))
+    monitoring = host.groups.get("monitoring", [])[:1] if inside else []
+    return str(next((host.hostvars[name].get("monitoring_cluster") for name in monitoring), None) or default)
+
+
 def of_node(host: _core.Host, node: str, role: str, name: str) -> tuple[Any, list[str]]:
     """What a node says of a setting, None for nothing, and what is wrong with that."""
     variables = host.hostvars[node]

@@ -23,7 +23,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -83,6 +83,7 @@ class Host:
     hostvars: Mapping[str, Any] = field(default_factory=dict)
     search: list[str] = field(default_factory=list)  # directories on the controller for files with a relative path
     check_mode: bool = False
+    limit: Callable[[], set[str] | None] = lambda: None  # the hosts of --limit; None without one
     memory: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)  # worked out once
 
     @property

@@ -47,8 +47,10 @@ def evidence(s: dict, host: _core.Host, how: dict[str, dict]) -> dict:
 
 
 def peers(host: _core.Host) -> list[str]:
-    """Addresses to which the answers of a node have to find their way."""
-    others = [host.hostvars[name].get("private_ip_address") for name in all_hosts(host) if name != host.name]
+    """Addresses to which the answers of a node have to find their way: of its cluster, and the monitoring hosts."""
+    known = _clusters.cluster_of(host)
+    names = [name for name in all_hosts(host) if known.get(name) in (None, known.get(host.name))]
+    others = [host.hostvars[name].get("private_ip_address") for name in names if name != host.name]
     return [str(address) for address in others if address]
 
 
@@ -154,8 +156,10 @@ def of_monitoring(s: dict, how: dict[str, dict]) -> dict:
 
 
 def targets(s: dict, host: _core.Host) -> list[dict]:
-    """The targets that Prometheus should have, whatever its discovery, each with its node."""
-    groups = prometheus.inventory_targets(s, host, _clusters.ports(s, host))[0]
+    """The targets that Prometheus should have, whatever its discovery, each with its node; within the limit."""
+    left_out = _clusters.elsewhere(host)
+    names = [name for name in host.groups.get(s["prometheus_redis_group"], []) if name not in left_out]
+    groups = prometheus.inventory_targets(s, host, _clusters.ports(s, host), names)[0]
     return [
         {"target": target, "node": group["labels"].get("node", target), "labels": group["labels"]}
         for group in groups
@@ -166,19 +170,41 @@ def targets(s: dict, host: _core.Host) -> list[dict]:
 # --------------------------------------------------------------------------------------------------- all together
 
 
-def stack(variables, registered: str) -> dict:
-    """What module stack_diagnosis takes, of what every host has in the variable of this name."""
-    groups, hostvars = variables["groups"], variables["hostvars"]
-    members = {group: list(groups.get(group, [])) for group in ROLES}
+def stack(variables, registered: str, host: _core.Host) -> dict:
+    """What module stack_diagnosis takes, of what every host has in the variable of this name.
+
+    host: any, by whose inventory and limit the clusters are told that the diagnosis is about.
+    """
+    groups, hostvars, left_out = variables["groups"], variables["hostvars"], _clusters.elsewhere(host)
+    members = {group: [name for name in groups.get(group, []) if name not in left_out] for group in ROLES}
+    clusters = _clusters.cluster_of(host)
+    hosts = {
+        name: host_of(name, hostvars[name], hostvars[name].get(registered) or {})
+        for name in dict.fromkeys([*members["redis"], *members["monitoring"]])
+    }
+    for name, found in hosts.items():
+        found.update({"cluster": clusters[name]} if name in clusters else {})
+        if left_out and found["evidence"]:
+            found["evidence"] = within(found["evidence"], set(_clusters.scope(host)))
     return {
         # For commands that people are to type, who have not the files of a job.
         "inventory": [] if _core.in_awx(variables) else list(variables.get("ansible_inventory_sources") or []),
         "groups": members,
-        "hosts": {
-            name: host_of(name, hostvars[name], hostvars[name].get(registered) or {})
-            for name in dict.fromkeys([*members["redis"], *members["monitoring"]])
-        },
+        "hosts": hosts,
+        # Targets of clusters that this is not about are no strangers.
+        "elsewhere": {name: str(_core.address_of(hostvars[name], name)) for name in sorted(left_out)},
     }
+
+
+def within(evidence: dict, clusters: set[str]) -> dict:
+    """The evidence without what Prometheus has of other clusters."""
+    seen = evidence.get("prometheus")
+    if not isinstance(seen, dict) or "targets" not in seen:
+        return evidence
+    targets = [one for one in seen["targets"] if one.get("cluster") in (None, "", *clusters)]
+    urls = {one["scrapeUrl"] for one in targets}
+    probes = [one for one in seen.get("probes", []) if one["url"] in urls]
+    return {**evidence, "prometheus": {**seen, "targets": targets, "probes": probes}}
 
 
 def host_of(name: str, variables, result: dict) -> dict:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from . import _core
+from . import _clusters, _core
 from ._options import secrets_of
 
 ROLES = {"redis": ("redis_exporter",), "monitoring": ("prometheus", "alertmanager", "blackbox_exporter", "grafana")}
@@ -26,6 +26,8 @@ def evidence(s: dict, host: _core.Host) -> dict:
         "units": ["kernel", *of_groups(UNITS, host), "node_exporter.service"],
         "secrets": [one for role in roles for one in secrets(role, s)],
     }
+    if _clusters.elsewhere(host) and "prometheus" in roles:
+        found["clusters"] = list(_clusters.scope(host))
     for role in {"prometheus", "alertmanager"} & set(roles):
         found[role] = _core.module_of(role).connection(s, host)
     if "redis_exporter" in roles:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from ...filter.networks import networks
 from ...module_utils import _http
-from . import _core
+from . import _clusters, _core
 
+REDIS_GROUP = "monitoring_redis_security_group"
 COMMA_LISTS = ("security_groups_exporter_cidrs", "security_groups_admin_ports", "security_groups_member_ports")
 
 
@@ -19,7 +20,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     """None without a group: then the role does nothing."""
     if not s["monitoring_redis_security_group"] and not s["monitoring_security_group"]:
         return []
-    found = []
+    found = _clusters.problems(host, "security_groups", [REDIS_GROUP])
     if not s["monitoring_security_group"] and not s["security_groups_exporter_cidrs"]:
         found.append(
             "monitoring_security_group is empty: name the group that may reach the exporters, or give"
@@ -96,8 +97,17 @@ def task_rules(s: dict, group: str, owner: str) -> dict | None:
     return {"module": "ec2_security_group_rules", "args": {**aws(s), **named, **ours}}
 
 
-def task_exporters(s: dict, host: _core.Host) -> dict | None:
-    return task_rules(s, s["monitoring_redis_security_group"], "exporters")
+def redis_groups(s: dict, host: _core.Host) -> list[str]:
+    """The groups of the Redis nodes: that of all, and those that clusters name."""
+    clusters = _clusters.several(host)
+    said = _clusters.own(host, "security_groups", [REDIS_GROUP])
+    found = [said[cluster].get(REDIS_GROUP, s[REDIS_GROUP]) for cluster in clusters] or [s[REDIS_GROUP]]
+    return list(dict.fromkeys(group for group in found if group))
+
+
+def task_exporters(s: dict, host: _core.Host) -> dict | list[dict] | None:
+    calls = [task_rules(s, group, "exporters") for group in redis_groups(s, host)]
+    return calls if len(calls) > 1 else next(iter(calls), None)
 
 
 def task_admins(s: dict, host: _core.Host) -> dict | None:
@@ -119,20 +129,26 @@ def rehearsal(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> tu
     planned = plan(s, host, found)
     if planned["problems"]:
         return planned["problems"], False
-    answers = {}
+    answers: list[tuple[str, dict]] = []
     for task, setting, rules in (
         ("exporters", "monitoring_redis_security_group", planned["exporter_rules"]),
         ("admins", "monitoring_security_group", planned["admin_rules"]),
     ):
-        call = TASKS[task](s, host)
-        if call and rules:
+        calls = TASKS[task](s, host) or []
+        for call in (calls if isinstance(calls, list) else [calls]) if rules else []:
             args = {**call["args"], "vpc_id": planned["vpc_id"], "rules": rules, "dry_run": not host.check_mode}
-            answers[setting] = run(f"redisops.monitoring.{call['module']}", args)
-            error = answers[setting].get("error")
-            if error and not error["request_id"]:  # AWS has not answered: asking again would take minutes
+            answers.append((setting, run(f"redisops.monitoring.{call['module']}", args)))
+            if unanswered(answers[-1][1]):  # asking again would take minutes
                 break
-    lines = [f"{setting}: {answer['msg']}" for setting, answer in answers.items() if answer.get("failed")]
-    return lines, any(answer.get("changed") for answer in answers.values())
+        if answers and unanswered(answers[-1][1]):
+            break
+    lines = [f"{setting}: {answer['msg']}" for setting, answer in answers if answer.get("failed")]
+    return lines, any(answer.get("changed") for dummy, answer in answers)
+
+
+def unanswered(answer: dict) -> bool:
+    """Whether AWS has not answered."""
+    return bool(answer.get("error")) and not answer["error"]["request_id"]
 
 
 def ask(url: str) -> dict:

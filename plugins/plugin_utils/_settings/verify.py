@@ -83,7 +83,8 @@ def options(test: str, s: dict, host: _core.Host) -> dict:
 
 
 def nodes_of(s: dict, host: _core.Host) -> list[str]:
-    return sorted(host.groups.get(s["prometheus_redis_group"], []))
+    """Those of the clusters within the limit."""
+    return sorted(set(host.groups.get(s["prometheus_redis_group"], [])) - _clusters.elsewhere(host))
 
 
 def targets(s: dict, host: _core.Host, names: list[str]) -> list[dict]:

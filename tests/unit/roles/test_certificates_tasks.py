@@ -216,7 +216,7 @@ def test_what_a_hook_returns_is_checked_first(hook, wrong):
 )
 def test_the_monitoring_host_has_the_cas_of_redis_of_all_clusters(nodes, before, after):
     tasks = yaml.safe_load((TASKS / "main.yml").read_text())
-    names = ("of_nodes", "redis_cas", "kept", "redis_ca")
+    names = ("of_nodes", "redis_cas", "all_asked", "kept", "redis_ca")
     own = {f"__certificates_{name}": trust_as_template(tasks[1]["vars"][f"__certificates_{name}"]) for name in names}
     hostvars = {name: {} if ca is None else {"__certificates": {"copied": ca}} for name, ca in nodes.items()}
     known = {"groups": {"redis": list(nodes)}, "hostvars": hostvars, "__certificates": {"redis_ca": before}}

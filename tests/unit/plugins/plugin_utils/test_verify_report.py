@@ -27,6 +27,16 @@ def test_a_report_of_several_hosts_says_whose_answer_it_is():
     assert subjects("a", "m") == ["a", "a (m)"]  # who answers for itself needs no name twice
 
 
+def test_a_report_of_several_clusters_names_them():
+    rows = {"orders-1": {"rows": [row("orders-1")]}, "m": {"rows": [row("orders-1"), row("datasource")]}, "s-1": {}}
+    found = _verify_report.report(
+        [{"test": 1, "name": "exporter", "results": rows, "why": ""}], {"orders-1": "orders", "s-1": "sessions"}
+    )
+    assert [each["subject"] for each in found["rows"]] == [
+        "orders-1 (orders) (m)", "datasource (m)", "orders-1 (orders)", "s-1 (sessions)",
+    ]  # fmt: skip
+
+
 def test_report():
     report = _verify_report.report(
         [

@@ -168,3 +168,19 @@ def test_evidence_of_a_real_redis(redis_server, pki, run_module):
     assert "phi-canary" not in json.dumps(result)
     assert server.admin_password not in json.dumps(result)
     assert result["problems"] == []
+
+
+def test_what_is_of_other_clusters_is_left_out():
+    def of(cluster):
+        return {"labels": {"cluster": cluster} if cluster else {}}
+
+    three = [of("orders"), of("sessions"), of("")]
+    assert services.told(list(three), ["orders"]) == [of("orders"), of("")]
+    assert services.told(list(three), []) == three
+    found = services.within({"alerts": list(three), "activeTargets": list(three)}, ["sessions"])
+    assert found == {"alerts": [of("sessions"), of("")], "activeTargets": [of("sessions"), of("")]}
+    rules = {"groups": [{"rules": [{"name": "a", "alerts": list(three)}, {"record": "b"}]}]}
+    assert services.within(rules, ["orders"])["groups"][0]["rules"] == [
+        {"name": "a", "alerts": [of("orders"), of("")]},
+        {"record": "b"},
+    ]

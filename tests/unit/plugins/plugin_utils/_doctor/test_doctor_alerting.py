@@ -48,6 +48,21 @@ def test_a_silence_of_everything_is_found_and_one_of_something_is_not(stack, ids
         assert finding["cure"][0]["run"].endswith("-e silence_state=absent -e silence_id=4e6f")
 
 
+def test_a_silence_of_one_cluster_is_found_among_several(stack, ids):
+    nodes = [name for name in stack["hosts"] if name.startswith("redis-")]
+    evidence = stack["hosts"][MONITORING]["evidence"]
+    for name in nodes[:2]:
+        stack["hosts"][name]["cluster"] = "orders"
+    for target in evidence["prometheus"]["targets"]:
+        if target.get("labels") and target["node"] in nodes[:2]:
+            target["labels"]["cluster"] = "orders"
+    matcher = {"name": "cluster", "value": "orders", "isRegex": False, "isEqual": True}
+    silence = {"id": "4e6f", "matchers": [matcher], "until": "", "by": "a", "comment": "b"}
+    evidence["alertmanager"]["silences"] = [silence]
+    finding = next(one for one in diagnose(stack) if one["id"] == "pages_silenced")
+    assert "cluster: orders" in finding["evidence"]
+
+
 def test_alerts_have_time_to_arrive(stack, ids):
     evidence = stack["hosts"][MONITORING]["evidence"]
     evidence["alertmanager"]["watchdog"] = 0

@@ -22,6 +22,20 @@ def test_a_node_that_is_down_explains_what_is_seen_behind_it(stack):
     assert any("cluster is in state fail" in text for text in findings[0]["consequences"])
 
 
+def test_a_node_of_another_cluster_explains_nothing(stack):
+    nodes = [name for name in stack["hosts"] if name.startswith("redis-")]
+    for name in nodes:
+        stack["hosts"][name]["cluster"] = "orders" if name == NODE else "sessions"
+    other = next(name for name in nodes if name != NODE)
+    evidence = stack["hosts"][NODE]["evidence"]
+    evidence["units"]["redis-server.service"].update(active=False, state="inactive", result="success", process=None)
+    stack["hosts"][other]["evidence"]["redis"]["admin"]["cluster"]["cluster_state"] = "fail"
+    findings = {one["id"]: one for one in diagnose(stack)}
+    assert set(findings) == {"redis_stopped", "cluster_fail"}
+    assert findings["redis_stopped"]["cluster"] == "orders" and findings["cluster_fail"]["cluster"] == "sessions"
+    assert not any("cluster is in state fail" in text for text in findings["redis_stopped"]["consequences"])
+
+
 def test_a_failed_cluster_with_healthy_nodes_is_a_finding_of_its_own(stack, ids):
     stack["hosts"][NODE]["evidence"]["redis"]["admin"]["cluster"]["cluster_state"] = "fail"
     assert ids(stack) == ["cluster_fail"]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible.utils.unsafe_proxy import wrap_var
@@ -92,3 +93,52 @@ def test_inline_vaults_that_older_versions_of_ansible_do_not_take():
     ]  # fmt: skip
     assert "canary" not in "".join(found)
     assert _ansible.vault_problems("alertmanager", variables(alertmanager_web_users={"admin": "text"})) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "hosts"),
+    [
+        (None, None),
+        ("@site.retry", None),
+        ("redis_orders,monitoring", {"o1", "o2", "m"}),
+        ("redis:!redis_orders", {"s1"}),
+        ("o1", {"o1"}),
+        ("nobody", set()),
+    ],
+)
+def test_hosts_of_a_limit(limit, hosts):
+    groups = {"all": ["o1", "o2", "s1", "m"], "redis": ["o1", "o2", "s1"], "redis_orders": ["o1", "o2"]}
+    groups["monitoring"] = ["m"]
+    assert _ansible.limited({"groups": groups, **({"ansible_limit": limit} if limit else {})}) == hosts
+
+
+class Asked(dict):
+    """Variables of hosts that count how often a host is asked for."""
+
+    def __init__(self, hosts):
+        super().__init__(hosts)
+        self.count = []
+
+    def __getitem__(self, name):
+        self.count.append(name)
+        return super().__getitem__(name)
+
+
+def test_other_hosts_are_plain_and_asked_for_once():
+    asked = Asked({"one": {"a": wrap_var("x"), "b": [wrap_var("y")]}})
+    hosts = _ansible.OtherHosts(asked)
+    assert [hosts["one"]["a"], hosts["one"].get("b"), hosts["one"].get("c", 7)] == ["x", ["y"], 7]
+    assert {type(one) for one in [hosts["one"]["a"], *hosts["one"]["b"]]} == {str}
+    assert asked.count == ["one"] and "one" in hosts and "two" not in hosts and len(hosts) == 1
+
+
+def test_what_another_host_cannot_say():
+    class Broken(dict):
+        def __getitem__(self, name):
+            raise AnsibleError("'nobody' is undefined")
+
+    host = _ansible.OtherHosts({"one": Broken(a=1)})["one"]
+    with pytest.raises(_core.Unreadable, match="'nobody' is undefined"):
+        host["a"]
+    with pytest.raises(AnsibleError):
+        host.get("a", "default")

@@ -19,6 +19,8 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings impo
     _templates,
     blackbox_exporter,
     doctor,
+    incident,
+    verify,
 )
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -339,3 +341,45 @@ def test_secrets_of_clusters_are_clean(stack):
     assert [line[:90] for line in _core.judge("prometheus", on.variables, on)[1]] == [
         "cluster orders: prometheus_exporter_password has white space at an end or a line break in "
     ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "inside", "title"),
+    [
+        (None, {"orders", "sessions"}, "shop"),
+        ({"monitoring-1"}, {"orders", "sessions"}, "shop"),
+        ({"monitoring-1", "orders-2"}, {"orders"}, "orders"),
+        ({"sessions-1"}, {"sessions"}, "sessions"),
+        ({"sessions-1", "orders-1"}, {"orders", "sessions"}, "shop"),
+    ],
+)
+def test_a_limit_with_nodes_of_a_cluster_is_about_that_cluster(stack, limit, inside, title):
+    on = dataclasses.replace(stack(), limit=lambda: limit)
+    assert set(_clusters.scope(on)) == inside and _clusters.title(on, "") == title
+    left_out = {"orders-1", "orders-2", "sessions-1"} - {
+        name for cluster in inside for name in _clusters.several(on)[cluster]
+    }
+    assert _clusters.elsewhere(on) == left_out
+    s = judged("prometheus", on)[0]
+    assert set(verify.nodes_of(s, on)) == {"orders-1", "orders-2", "sessions-1"} - left_out
+    # The targets are those of the inventory, whatever the limit.
+    assert len(doctor.targets(s, on)) == 3 - len(left_out)
+    assert sum(len(group["targets"]) for group in judged("prometheus", on)[1]["values"]["targets"]) == 3
+    every = {}
+    for role in incident.ROLES["monitoring"]:
+        every.update(_core.read(role, on.variables)[0])
+    assert incident.evidence(every, on).get("clusters", []) == (sorted(inside) if left_out else [])
+
+
+def test_routes_of_a_node_lead_to_its_cluster_and_to_the_monitoring(stack):
+    on = stack("orders-1")
+    for number, name in enumerate(("orders-1", "orders-2", "sessions-1", "monitoring-1")):
+        on.hostvars[name]["private_ip_address"] = f"10.9.0.{number}"
+    assert doctor.peers(on) == ["10.9.0.1", "10.9.0.3"]
+
+
+def test_one_cluster_has_the_name_that_it_had(stack):
+    same = {"monitoring_cluster": "shop"}
+    on = dataclasses.replace(stack(orders=same, sessions=same), limit=lambda: {"orders-1"})
+    assert _clusters.title(on, "as given") == "as given"
+    assert _clusters.elsewhere(on) == set() and _clusters.cluster_of(on) == {}

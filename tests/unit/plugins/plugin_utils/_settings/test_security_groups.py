@@ -227,3 +227,34 @@ def test_the_address_of_this_machine_is_asked_for(rehearsal):
     cidrs = {"monitoring_admin_cidrs": ["auto"], "security_groups_checkip_url": "http://127.0.0.1:1/"}
     found, dummy, dummy = rehearsal([], **cidrs)
     assert "http://127.0.0.1:1/ did not answer" in found[0] and "monitoring_admin_cidrs" in found[0]
+
+
+CLUSTERS = {
+    "groups": {"redis": ["o", "s"], "monitoring": ["m"]},
+    "hostvars": {
+        "o": {"monitoring_cluster": "orders", "monitoring_redis_security_group": "orders-sg"},
+        "s": {"monitoring_cluster": "sessions"},
+        "m": {},
+    },
+}
+
+
+def test_each_cluster_has_its_group(read, host):
+    s, on = read("security_groups", GROUPS), host(**CLUSTERS)
+    calls = security_groups.task_exporters(s, on)
+    assert [call["args"]["group_name"] for call in calls] == ["orders-sg", "redis-sg"]
+    assert {call["args"]["owner"] for call in calls} == {f"{s['monitoring_owner']}/exporters"}
+    alone = read("security_groups", {**GROUPS, "monitoring_redis_security_group": ""})
+    assert security_groups.task_exporters(alone, on)["args"]["group_name"] == "orders-sg"
+    assert security_groups.problems(alone, on) == []
+    answers = iter([{"changed": False}, {"failed": True, "msg": "no"}, {}])
+    asked = []
+
+    def run(module, args):
+        asked.append(args["group_name"])
+        return next(answers)
+
+    s["monitoring_admin_cidrs"] = ["198.51.100.0/24"]
+    lines, changed = security_groups.rehearsal(s, on, run)
+    assert (lines, changed) == (["monitoring_redis_security_group: no"], False)
+    assert asked == ["orders-sg", "redis-sg", "prometheus-sg"]

@@ -157,7 +157,7 @@ def test_a_stack_of_what_the_hosts_registered():
             "m": {"group_names": ["monitoring"], "ansible_host": "10.0.0.9"},  # outside the limit
         },
     }
-    found = doctor.stack(variables, "seen")
+    found = doctor.stack(variables, "seen", _core.Host("m"))
     assert found["groups"] == {"redis": ["a", "b", "c"], "monitoring": ["m", "a"]}
     assert found["inventory"] == ["/home/me/inventory"]
     assert list(found["hosts"]) == ["a", "b", "c", "m"]
@@ -168,6 +168,39 @@ def test_a_stack_of_what_the_hosts_registered():
     nothing = found["hosts"]["m"]
     assert (nothing["evidence"], nothing["unreachable"], nothing["problem"]) == (None, "", "")
     assert (nothing["address"], nothing["groups"]) == ("10.0.0.9", ["monitoring"])
+
+
+def test_a_stack_of_one_of_several_clusters_has_nothing_of_the_others():
+    def of_node(cluster, address):
+        return {"group_names": ["redis"], "monitoring_cluster": cluster, "ansible_host": address}
+
+    seen = {
+        "targets": [{"cluster": cluster, "scrapeUrl": f"https://{cluster}/"} for cluster in ("orders", "sessions", "")],
+        "probes": [{"node": "o-1", "url": "https://orders/"}, {"node": "s-1", "url": "https://sessions/"}],
+        "config": "all",
+    }
+    hostvars = {
+        "o-1": of_node("orders", "10.0.1.1"),
+        "s-1": of_node("sessions", "10.0.1.2"),
+        "m": {"group_names": ["monitoring"], "monitoring_cluster": "shop", "seen": {"evidence": {"prometheus": seen}}},
+    }
+    variables = {"groups": {"redis": ["o-1", "s-1"], "monitoring": ["m"]}, "hostvars": hostvars}
+
+    def stack(limit):
+        host = _core.Host("m", groups=variables["groups"], hostvars=hostvars, limit=lambda: limit)
+        return doctor.stack(variables, "seen", host)
+
+    found = stack({"o-1", "m"})
+    assert list(found["hosts"]) == ["o-1", "m"] and found["groups"]["redis"] == ["o-1"]
+    assert found["hosts"]["o-1"]["cluster"] == "orders" and "cluster" not in found["hosts"]["m"]
+    assert found["elsewhere"] == {"s-1": "10.0.1.2"}
+    evidence = found["hosts"]["m"]["evidence"]["prometheus"]
+    assert [one["cluster"] for one in evidence["targets"]] == ["orders", ""] and evidence["config"] == "all"
+    assert [one["node"] for one in evidence["probes"]] == ["o-1"]
+    for limit in (None, {"m"}, {"m", "o-1", "s-1"}):
+        found = stack(limit)
+        assert list(found["hosts"]) == ["o-1", "s-1", "m"] and found["elsewhere"] == {}
+        assert found["hosts"]["m"]["evidence"]["prometheus"] == seen
 
 
 @pytest.mark.parametrize(
