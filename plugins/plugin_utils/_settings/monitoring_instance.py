@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from ...filter.networks import networks
-from . import _core
+from . import _core, _sizing
 
 OWNER_TAG = "redis-monitoring:owner"
 # All of EC2's types under 2 GiB of memory.
@@ -195,7 +195,7 @@ def ids_of(instances: list[dict]) -> str:
 def outcome(s: dict, host: _core.Host, found: dict) -> dict:
     """The instance as it is now (`instance`, empty in check mode where it would be new), and what to know about it."""
     now = found["instance"]
-    warnings = []
+    warnings = _sizing.warnings(s, host)
     kind = s["monitoring_instance_type"]
     if kind in SMALL_TYPES:
         warnings.append(
