@@ -20,6 +20,7 @@ OWN_FLAGS = [
     "config.file", "storage.path", "web.listen-address", "web.config.file", "cluster.listen-address", "cluster.peer",
     "cluster.tls-config",
 ]  # fmt: skip
+RESEND_DELAY = "1m"  # of Prometheus: --rules.alert.resend-delay
 OWN_CREDENTIALS = [
     "web.yml", "web.crt", "web.key", "cluster_tls.yml", "cluster.crt", "cluster.key", "cluster_ca.crt",
 ]  # fmt: skip
@@ -199,7 +200,7 @@ def service(s: dict, host: _core.Host) -> dict:
 
 
 def command_line(s: dict, host: _core.Host) -> list[str]:
-    site, members = web(s, host), peers(s, host)
+    site, members, version = web(s, host), peers(s, host), version_tuple(s["alertmanager_version"])
     cluster = f"{_core.bracket(cluster_host(s, host))}:{s['alertmanager_cluster_port']}" if members else ""
     own = {
         "config.file": "/etc/alertmanager/alertmanager.yml",
@@ -210,7 +211,10 @@ def command_line(s: dict, host: _core.Host) -> list[str]:
         "cluster.advertise-address": cluster,
         "cluster.tls-config": "${CREDENTIALS_DIRECTORY}/cluster_tls.yml" if cluster_tls(s, host) else "",
         # The name of each receiver that was notified: by it the playbook verify proves the path of an alert.
-        "enable-feature": "receiver-name-in-metrics" if version_tuple(s["alertmanager_version"]) >= (0, 27) else "",
+        "enable-feature": "receiver-name-in-metrics" if version >= (0, 27) else "",
+        # After a start it knows no alert until Prometheus sends it again, each minute. Earlier it would tell the end of
+        # what still fires, and what others mute.
+        "dispatch.start-delay": RESEND_DELAY if version >= (0, 30) else "",
     }
     return [
         *_core.arguments({**{name: value for name, value in own.items() if value}, **s["alertmanager_flags"]}),

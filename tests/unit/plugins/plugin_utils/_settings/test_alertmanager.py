@@ -295,6 +295,20 @@ def test_cluster():
     assert '"--cluster.listen-address="' in files()[UNIT]  # alone: no cluster
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"alertmanager_version": "0.29.0"}, []),  # it has no such flag
+        ({"alertmanager_version": "0.30.0"}, ["--dispatch.start-delay=1m"]),
+        ({"alertmanager_flags": {"dispatch.start-delay": "5m"}}, ["--dispatch.start-delay=5m"]),
+        ({"alertmanager_flags": {"dispatch.start-delay": None}}, []),
+    ],
+)
+def test_after_a_start_it_waits_until_prometheus_has_sent_all_alerts_again(settings, told):
+    arguments = alertmanager.command_line(_core.read("alertmanager", GOOD | settings)[0], HOST)
+    assert [each for each in arguments if "start-delay" in each] == told
+
+
 def test_routes():
     config = yaml.safe_load(files(**FULL)["alertmanager.yml"])
     routes = config["route"]["routes"]
