@@ -20,7 +20,8 @@ OWN_FLAGS = [
     "config.file", "storage.path", "web.listen-address", "web.config.file", "cluster.listen-address", "cluster.peer",
     "cluster.tls-config",
 ]  # fmt: skip
-RESEND_DELAY = "1m"  # of Prometheus: --rules.alert.resend-delay
+# Prometheus sends what fires again after more than a minute (--rules.alert.resend-delay), and evaluates every 30 s.
+START_DELAY = "95s"
 OWN_CREDENTIALS = [
     "web.yml", "web.crt", "web.key", "cluster_tls.yml", "cluster.crt", "cluster.key", "cluster_ca.crt",
 ]  # fmt: skip
@@ -212,9 +213,9 @@ def command_line(s: dict, host: _core.Host) -> list[str]:
         "cluster.tls-config": "${CREDENTIALS_DIRECTORY}/cluster_tls.yml" if cluster_tls(s, host) else "",
         # The name of each receiver that was notified: by it the playbook verify proves the path of an alert.
         "enable-feature": "receiver-name-in-metrics" if version >= (0, 27) else "",
-        # After a start it knows no alert until Prometheus sends it again, each minute. Earlier it would tell the end of
-        # what still fires, and what others mute.
-        "dispatch.start-delay": RESEND_DELAY if version >= (0, 30) else "",
+        # After a start it knows no alert until Prometheus sends it again. Earlier it would tell the end of what still
+        # fires, and what others mute.
+        "dispatch.start-delay": START_DELAY if version >= (0, 30) else "",
     }
     return [
         *_core.arguments({**{name: value for name, value in own.items() if value}, **s["alertmanager_flags"]}),

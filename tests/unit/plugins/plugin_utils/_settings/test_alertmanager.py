@@ -299,7 +299,7 @@ def test_cluster():
     ("settings", "told"),
     [
         ({"alertmanager_version": "0.29.0"}, []),  # it has no such flag
-        ({"alertmanager_version": "0.30.0"}, ["--dispatch.start-delay=1m"]),
+        ({"alertmanager_version": "0.30.0"}, ["--dispatch.start-delay=95s"]),
         ({"alertmanager_flags": {"dispatch.start-delay": "5m"}}, ["--dispatch.start-delay=5m"]),
         ({"alertmanager_flags": {"dispatch.start-delay": None}}, []),
     ],
