@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import os
 import ssl
@@ -15,6 +16,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
@@ -42,6 +44,11 @@ class Site:
         self.monitoring = sorted(host for host, entry in about["hosts"].items() if entry["role"] == "monitoring")
         self.aws = about["aws"]
         self.arrived = self.directory / "notifications.jsonl"
+
+    @functools.cached_property
+    def ca(self) -> str:
+        """The CA of the services, as a file. Read once: the host that has it may be the one that is broken."""
+        return authority.of_services(self.directory)
 
     def secret(self, name: str) -> str:
         return (self.directory / "secrets" / name).read_text().strip()
@@ -119,19 +126,24 @@ class Site:
             raise SiteError(f"{path} failed in lab {self.name}: see {self.directory}/playbook.log")
         return done.stdout
 
-    def alerts(self) -> list[dict]:
+    def alerts(self, host: str = "") -> list[dict]:
         """What Prometheus holds for true at the moment, pending or firing, less the Watchdog."""
-        url = f"https://{self.address[self.monitoring[0]]}:9090/api/v1/alerts"
-        request = urllib.request.Request(url)
-        login = f"admin:{self.secret('prometheus_admin_password')}"
+        url = f"https://{self.address[host or self.monitoring[0]]}:9090/api/v1/alerts"
+        alerts = self.ask(url, "prometheus")["data"]["alerts"]
+        return [alert for alert in alerts if alert["labels"]["alertname"] != "Watchdog"]
+
+    def ask(self, url: str, service: str, data: Any = None) -> Any:
+        """The answer of a service to its administrator; data is what is sent as JSON."""
+        request = urllib.request.Request(url, data and json.dumps(data).encode())
+        request.add_header("Content-Type", "application/json")
+        login = f"admin:{self.secret(f'{service}_admin_password')}"
         request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
-        context = ssl.create_default_context(cafile=authority.of_services(self.directory))
+        context = ssl.create_default_context(cafile=self.ca)
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
         with opener.open(request, timeout=30) as answer:
-            alerts = json.load(answer)["data"]["alerts"]
-        return [alert for alert in alerts if alert["labels"]["alertname"] != "Watchdog"]
+            return json.load(answer)
 
     def notifications(self, since: float) -> list[dict]:
         """What arrived since then, oldest first."""
