@@ -23,7 +23,7 @@ help:
 	@echo 'make test-all   make test, and what takes hours: every job of AWX (e2e-awx), every fault found and fixed (e2e-doctor), every fault to its notification'
 	@echo '                (e2e-alerts), quiet under load (e2e-quiet), secret and CA changed without a gap (e2e-rotation), the archive alone (e2e-archive),'
 	@echo '                a pair that writes to a long-term storage (e2e-remote_storage), runs killed and a pair broken (e2e-campaign)'
-	@echo 'make rules      the alert rules with default thresholds, into build/rules/'
+	@echo 'make rules      the alert rules with default thresholds, into build/rules/; FLAVOUR=mimir|amp|vmalert for the ruler of a store'
 	@echo 'make dashboards the JSON of our Grafana dashboards, into roles/grafana/files/'
 	@echo 'make bench      ratios against the peers, measured in one run'
 	@echo 'make docs       role READMEs from their argument specs'
@@ -114,7 +114,7 @@ e2e-campaign: setup
 	python tests/e2e/campaign.py run campaign; s=$$?; python tests/e2e/campaign.py table || s=1; python tests/lab/lab.py down campaign; exit $$s
 
 rules: setup
-	python tests/tools/render_rules.py build/rules
+	python tests/tools/render_rules.py build/rules $(FLAVOUR:%=--flavour %)
 
 dashboards: setup
 	python -m dashboards

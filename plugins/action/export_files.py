@@ -14,6 +14,7 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings impo
     _ansible,
     _core,
     _grafana_content,
+    _rulers,
     _rules,
 )
 
@@ -24,8 +25,9 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        dummy, options = self.validate_argument_spec({"path": {"type": "path", "required": True}})
-        wanted = self.files(task_vars)
+        rules = {"type": "str", "choices": list(_rulers.LOADED_BY), "default": "prometheus"}
+        dummy, options = self.validate_argument_spec({"path": {"type": "path", "required": True}, "rules": rules})
+        wanted = self.files(task_vars, options["rules"])
         root = Path(options["path"]).absolute()
         changed = sorted(name for name, text in wanted.items() if not same(root / name, text))
         if not self._task.check_mode:
@@ -37,14 +39,15 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail("%s cannot be written: %s" % (err.filename, err.strerror)) from None
         return dict(result, changed=bool(changed), path=str(root), files=sorted(wanted), written=changed)
 
-    def files(self, task_vars):
+    def files(self, task_vars, flavour):
         """The content of every file by its name."""
         variables, host = _ansible.context(["prometheus", "grafana"], task_vars, self._templar)
         prometheus, faults = _core.read("prometheus", variables)
         problems = _core.fault_lines(faults) + _rules.problems(prometheus)
         if problems:
             raise AnsibleActionFail("; ".join(problems))
-        found = {"rules/%s" % path.name: _rules.render(path, prometheus) for path in _rules.files()}
+        own = _core.module_of("prometheus").thresholds(prometheus, host)
+        found = {"rules/%s" % path.name: _rulers.render(path, prometheus, flavour, own) for path in _rules.files()}
         grafana = {**_core.read("grafana", variables)[0], "grafana_gnet_dashboards": []}
         for one in _grafana_content.dashboards(grafana, host):
             found["dashboards/%s.json" % one["uid"]] = json.dumps(one["definition"], indent=2) + "\n"

@@ -17,6 +17,19 @@ from urllib.parse import urlencode
 from . import _http
 from ._text import one_line
 
+# How a module that asks for samples is told of an agent.
+STORE = {
+    "type": "dict",
+    "options": {
+        "url": {"type": "str"},
+        "url_username": {"type": "str"},
+        "url_password": {"type": "str", "no_log": True},
+        "ca_path": {"type": "path"},
+        "headers": {"type": "dict", "default": {}},
+        "parameters": {"type": "dict", "default": {}},
+    },
+}
+
 
 class ApiError(Exception):
     """One line for the user."""
@@ -39,11 +52,13 @@ class Api:
             "server_name": params.get("tls_server_name"),
             "timeout": params.get("timeout") or 10,
         }
+        self.headers = params.get("headers") or {}
+        self.parameters = params.get("parameters") or {}  # of every question
 
     def text(self, method: str, path: str, body: t.Any = None) -> str:
         """Body of the answer, which has to be a success."""
         where = "%s at %s" % (self.name, self.url)
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **self.headers}
         data = None
         if body is not None:
             data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
@@ -78,11 +93,12 @@ class Series(t.NamedTuple):
 
 
 class Prometheus(Api):
-    def __init__(self, params: dict[str, t.Any]) -> None:
-        super().__init__(params, "Prometheus")
+    def __init__(self, params: dict[str, t.Any], name: str = "Prometheus") -> None:
+        super().__init__(params, name)
 
     def get(self, path: str, **query: t.Any) -> t.Any:
         """The data of an answer."""
+        query = {**self.parameters, **query}
         answer = self.ask("GET", "/api/v1/%s%s" % (path, "?" + urlencode(query, doseq=True) if query else ""))
         if not isinstance(answer, dict) or answer.get("status") != "success":
             raise ApiError("%s at %s: no success for %s" % (self.name, self.url, path))
@@ -90,6 +106,14 @@ class Prometheus(Api):
 
     def query(self, expression: str, **query: t.Any) -> list[Series]:
         return series_of(self.get("query", query=expression, **query))
+
+
+def for_queries(params: dict[str, t.Any]) -> Prometheus | None:
+    """Who answers queries: a server itself, of an agent the store; None where that cannot be asked."""
+    if not params["agent"]:
+        return Prometheus(params)
+    store = params["store"] or {}
+    return Prometheus({**store, "timeout": params["timeout"]}, "The store") if store.get("url") else None
 
 
 def series_of(data: dict[str, t.Any]) -> list[Series]:

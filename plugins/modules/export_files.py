@@ -27,6 +27,17 @@ options:
       - Other files there are left alone.
     type: path
     required: true
+  rules:
+    description:
+      - For whom the rules are, since each takes them in its own form. The first lines of a file say how it is loaded.
+      - With O(ignore:prometheus_mode=agent) an alert about the connection of a server to Alertmanager is left out.
+    type: str
+    choices:
+      prometheus: A Prometheus server.
+      mimir: The ruler of Mimir or Grafana Cloud, by C(mimirtool).
+      amp: The ruler of Amazon Managed Prometheus.
+      vmalert: vmalert of VictoriaMetrics. It has C(keep_firing_for) in its newer versions.
+    default: prometheus
 seealso:
   - module: redisops.monitoring.grafana_dashboard
 """

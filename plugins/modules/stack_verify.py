@@ -124,6 +124,36 @@ options:
         description: Key of the client certificate.
         type: str
         default: ""
+  agent:
+    description:
+      - For O(test=prometheus) and O(test=load), whether Prometheus runs as an agent. O(store) is asked for samples
+        then, and Prometheus how far it has sent them.
+    type: bool
+    default: false
+  store:
+    description: Where the samples of an agent are asked for. Without O(store.url) the report says that nobody knows.
+    type: dict
+    suboptions:
+      url:
+        description: Base URL of what answers PromQL.
+        type: str
+      url_username:
+        description: User for HTTP basic authentication.
+        type: str
+      url_password:
+        description: Password of O(store.url_username).
+        type: str
+      ca_path:
+        description: File with the CA certificates that the certificate of the store is verified with.
+        type: path
+      headers:
+        description: Headers of every request, such as the name of a tenant.
+        type: dict
+        default: {}
+      parameters:
+        description: Further parameters of every query.
+        type: dict
+        default: {}
   nodes:
     description: Targets that there should be, as P(redisops.monitoring.scrape_targets#filter) gives them.
     type: list

@@ -38,11 +38,12 @@ UNITS = redis.UNITS + (
     "grafana-server.service",
     "node_exporter.service",
 )
-# Where services keep their data, by this flag or else there, and what of it is theirs: people put other files there.
+# Where services keep their data, by one of these flags or else there, and what of it is theirs: people put other files
+# there.
 DATA = {
-    "prometheus.service": ("storage.tsdb.path", "/var/lib/prometheus", ("*", "*/*")),
-    "alertmanager.service": ("storage.path", "/var/lib/alertmanager", ("*",)),
-    "grafana-server.service": ("", "/var/lib/grafana", ("*.db*",)),
+    "prometheus.service": (("storage.tsdb.path", "storage.agent.path"), "/var/lib/prometheus", ("*", "*/*")),
+    "alertmanager.service": (("storage.path",), "/var/lib/alertmanager", ("*",)),
+    "grafana-server.service": ((), "/var/lib/grafana", ("*.db*",)),
 }
 REDIS_DATA = ("*.rdb", "*.aof", "appendonlydir", "appendonlydir/*", "nodes*.conf")
 STATE = ("redis", "prometheus", "alertmanager", "grafana")
@@ -117,8 +118,9 @@ def probes(params, known, mask):
         yield "reach " + node["name"], lambda node=node: web.reach(node)
 
 
-def data(unit, flag, default, patterns):
-    return files.data(exporter.flags_of(unit["argv"]).get(flag) or default, patterns, unit["user"])
+def data(unit, flags, default, patterns):
+    given = exporter.flags_of(unit["argv"])
+    return files.data(next((given[one] for one in flags if given.get(one)), default), patterns, unit["user"])
 
 
 def probes_of_node(options, known, mask):

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import re
+import time
 from urllib.parse import quote, urlsplit
 
+from .._prometheus import counters
 from .._text import one_line
 from . import http, network
 from .probes import gather
 from .web import Service
 
 MOST_PROBES = 60
+LATE = 120  # seconds without a sample sent, after which a store is connected to
 PROBED = ("redis-tls", "monitoring-endpoints")  # jobs whose scrapes are the prober's answers
 TARGET_FIELDS = ("scrapePool", "scrapeUrl", "health", "lastError", "lastScrape", "scrapeInterval", "scrapeTimeout")
 SAMPLES = {
@@ -38,8 +41,27 @@ def prometheus(options):
     found["alertmanagers"] = [one.get("url", "") for one in alertmanagers]
     found["alertmanagers_closed"] = {url: why for url, why in connections(found["alertmanagers"]).items() if why}
     found["rules"] = rules(service.data("/api/v1/rules?type=alert"))
+    found["remote_write"] = remote_write(service.get("/metrics").get("body", ""))
     found["samples"] = {name: query(service, text) for name, text in SAMPLES.items()}
     return found
+
+
+def remote_write(page):
+    """Each store that it sends to: how old the newest sample is that was sent, and whether it can be connected to."""
+    name = "prometheus_remote_storage_"
+    sent = counters(page, name + "queue_highest_sent_timestamp_seconds")
+    lost = {labels.get("remote_name"): value for labels, value in counters(page, name + "samples_failed_total")}
+    found = [
+        {
+            "url": labels.get("url", ""),
+            "age": round(time.time() - at, 1) if at else None,  # nothing was sent since it started
+            "lost": lost.get(labels.get("remote_name"), 0),
+        }
+        for labels, at in sent
+    ]
+    late = [one["url"] for one in found if one["age"] is None or one["age"] > LATE]
+    now = connections(late)
+    return [{**one, **({"now": now[one["url"]]} if one["url"] in now else {})} for one in found]
 
 
 def target(one):

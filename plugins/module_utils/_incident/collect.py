@@ -38,7 +38,10 @@ ARGUMENTS = {
     "logs": {"type": "list", "elements": "path", "default": []},
     "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
     "redis": {"type": "dict", "options": LOGIN},
-    "prometheus": {"type": "dict", "options": SERVICE},
+    "prometheus": {
+        "type": "dict",
+        "options": {**SERVICE, "agent": {"type": "bool", "default": False}, "store": _prometheus.STORE},
+    },
     "queries": {"type": "dict", "default": {}},
     "clusters": {"type": "list", "elements": "str", "default": []},
     "alertmanager": {"type": "dict", "options": SERVICE},

@@ -9,7 +9,7 @@ import json
 from urllib.parse import urlencode
 
 from .. import _redis
-from .._prometheus import Api, ApiError, Prometheus
+from .._prometheus import Api, ApiError, Prometheus, for_queries
 from .._text import utc
 
 SERIES = 40  # of one query
@@ -55,14 +55,17 @@ def wanted(labels, clusters):
 
 
 def prometheus(params, queries, window, clusters=()):
-    """(files, problems): ranges of the queries, and the state of Prometheus now."""
-    server = Prometheus(params)
+    """(files, problems): ranges of the queries, and the state of Prometheus now. An agent has no rules."""
+    server, samples = Prometheus(params), for_queries(params)
     files, problems = {}, []
+    if samples is None:
+        problems.append("metrics: Prometheus is an agent, whose store cannot be asked from here")
     span = {"start": window.start.timestamp(), "end": window.end.timestamp(), "step": window.step}
-    server.query("vector(1)")  # one that is down or hangs is asked once, not once a metric
-    for name, query in sorted(queries.items()):
+    if samples:
+        samples.query("vector(1)")  # one that is down or hangs is asked once, not once a metric
+    for name, query in sorted(queries.items()) if samples else ():
         try:
-            series = server.get("query_range", query=query, **span)["result"]
+            series = samples.get("query_range", query=query, **span)["result"]
             series = [one for one in series if wanted(one["metric"], clusters)]
             found = {
                 "query": query,
@@ -73,7 +76,8 @@ def prometheus(params, queries, window, clusters=()):
             files["metrics/%s.json" % name] = json.dumps(found) + "\n"
         except ApiError as err:
             problems.append("metric %s: %s" % (name, err))
-    for name, path in (("alerts", "alerts"), ("targets", "targets?state=active"), ("rules", "rules?type=alert")):
+    paths = {"alerts": "alerts", "targets": "targets?state=active", "rules": "rules?type=alert"}
+    for name, path in paths.items() if not params["agent"] else [("targets", paths["targets"])]:
         answer(files, problems, "prometheus_%s.json" % name, lambda path=path: within(server.get(path), clusters))
     return files, problems
 

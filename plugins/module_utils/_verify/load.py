@@ -8,9 +8,10 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._prometheus import Prometheus
+from .._prometheus import for_queries
+from . import agent
 from .prometheus import JOB, youngest
-from .rows import Row, failed, number, passed
+from .rows import Row, failed, number, passed, skipped
 
 LOAD = "commands/s rise within two scrapes"
 Samples = t.List[t.Tuple[float, float]]  # time and value, oldest first
@@ -33,9 +34,13 @@ class Load(t.NamedTuple):
 
 
 def rows(params: dict[str, t.Any], interval: float, wait: float) -> list[Row]:
-    prometheus = Prometheus(params)
+    prometheus = for_queries(params)
     loads = [load_of(burst) for burst in params["bursts"]]
     found = {load.node: Row(load.node, LOAD, load.found, load.state) for load in loads if load.state != "sent"}
+    if prometheus is None:
+        found.update({load.node: skipped(load.node, LOAD, agent.UNKNOWN) for load in loads if load.node not in found})
+        return [found[load.node] for load in loads]
+    wait += agent.ON_ITS_WAY if params["agent"] else 0
     query = "redis_commands_processed_total{%s}[%ds]" % (JOB, 4 * interval + wait)
     started = time.monotonic()
     while True:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._prometheus import Prometheus
-from .rows import Row, failed, number, verdict
+from .._prometheus import Prometheus, for_queries
+from . import agent
+from .rows import Row, failed, number, passed, verdict
 
 if t.TYPE_CHECKING:
     from .._prometheus import Series
 
 JOB = 'job="redis-cluster"'
+NO_SAMPLES = "up, but there is no redis_up"
 
 
 class Target(t.NamedTuple):
@@ -43,30 +45,37 @@ class Scraped(t.NamedTuple):
     targets: dict[str, dict[str, t.Any]]  # active targets by instance
     up: dict[str, Series]  # redis_up by instance
     ages: dict[str, float]  # of its newest sample, in seconds, by Prometheus' own clock
+    asked: bool = True  # whether somebody was asked for samples
 
 
 def rows(name: str, params: dict[str, t.Any], interval: float, wait: float) -> list[Row]:
     expected = targets_of(params["nodes"])
     if not expected:
         return [failed(name, "targets", "no Redis node is expected: is the inventory empty?")]
-    prometheus = Prometheus(params)
-    deadline = time.monotonic() + wait
-    first = found = scraped(prometheus)
+    prometheus, samples = Prometheus(params), for_queries(params)
+    late = agent.ON_ITS_WAY if params["agent"] else 0
+    deadline = time.monotonic() + wait + late
+    first = found = scraped(prometheus, samples)
     while True:
-        result = [row(each, found, 2 * interval + 5) for each in expected]
-        if time.monotonic() > deadline or not worth_waiting(expected, result, found, first):
+        result = [row(each, found, 2 * interval + 5 + late) for each in expected]
+        result += agent.sent(prometheus, 2 * interval + 5 + late) if params["agent"] else []
+        again = worth_waiting(expected, result, found, first) or params["agent"] and agent.may_arrive(result)
+        if time.monotonic() > deadline or not again:
             return result
         time.sleep(1)
-        found = scraped(prometheus)
+        found = scraped(prometheus, samples)
 
 
-def scraped(prometheus: Prometheus) -> Scraped:
+def scraped(prometheus: Prometheus, samples: Prometheus | None) -> Scraped:
+    """What Prometheus scrapes, and what it or the store of an agent has of it."""
     active = prometheus.get("targets", state="active")["activeTargets"]
     targets = {
         each["labels"].get("instance", ""): each for each in active if each["labels"].get("job") == "redis-cluster"
     }
-    values = {identity(each): each for each in prometheus.query("redis_up{%s}" % JOB)}
-    ages = youngest(prometheus.query("time() - timestamp(redis_up{%s})" % JOB), lambda each: -each.value)
+    if samples is None:
+        return Scraped(targets, {}, {}, asked=False)
+    values = {identity(each): each for each in samples.query("redis_up{%s}" % JOB)}
+    ages = youngest(samples.query("time() - timestamp(redis_up{%s})" % JOB), lambda each: -each.value)
     up = {instance: values[identity(each)] for instance, each in ages.items() if identity(each) in values}
     return Scraped(targets, up, {instance: each.value for instance, each in ages.items()})
 
@@ -99,9 +108,11 @@ def row(target: Target, found: Scraped, oldest: float) -> Row:
     ]
     if differing:
         return failed(target.node, expected, "labels differ: " + ", ".join(differing))
+    if not found.asked:
+        return passed(target.node, "up, %d labels" % len(target.labels), "up, labels as expected; " + agent.UNKNOWN)
     series = found.up.get(target.instance)
     if series is None:
-        return failed(target.node, expected, "up, but there is no redis_up")
+        return failed(target.node, expected, NO_SAMPLES)
     age = found.ages.get(target.instance, 0)
     text = "up, redis_up %d, %s s old, labels as expected" % (series.value, number(age))
     return verdict(series.value == 1 and age <= oldest, target.node, expected, text)

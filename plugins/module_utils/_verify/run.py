@@ -53,6 +53,8 @@ ARGUMENTS = {
             "key_file": {"type": "str", "default": "", "no_log": False},
         },
     },
+    "agent": {"type": "bool", "default": False},
+    "store": _prometheus.STORE,
     "nodes": {
         "type": "list",
         "elements": "dict",

@@ -10,19 +10,13 @@ from urllib.parse import urlsplit
 
 from ...module_utils._alertmanager import matcher_of
 from . import security_groups, services
-from .findings import ALL_SERVICES, Symptom, finding
+from .findings import ALL_SERVICES, REASONS, Symptom, finding
 from .fixes import by_hand, on, playbook, service_again
 from .network import filtered, listeners
 from .stack import at, date, number, stamp_of
 
 ARRIVES_WITHIN = 150.0  # seconds until Prometheus has sent an alert once more (resend delay, evaluation, retry)
 EVERY_ALERT = ("RedisDown", "AnyOther")  # a silence of both is one of any alert
-REASONS = {
-    "refused": "connection refused",
-    "filtered": "no answer",
-    "unreachable": "no route",
-    "name_unknown": "the name does not resolve",
-}
 
 
 def reloaded(stack, monitor, service):

@@ -25,6 +25,13 @@ HOPS = (
     "person",
 )
 NODE_HOPS = HOPS[: HOPS.index("network") + 1]
+# Why a connection does not come about, in words.
+REASONS = {
+    "refused": "connection refused",
+    "filtered": "no answer",
+    "unreachable": "no route",
+    "name_unknown": "the name does not resolve",
+}
 SEVERITIES = ("error", "warning", "info")
 
 
@@ -150,6 +157,7 @@ ERRORS = {
         "rules_missing": "Prometheus has no alerting rules: no alert can fire",
         "rule_broken": "the alert %(names)s cannot be evaluated",
         "target_down": "Prometheus does not get the metrics of %(what)s",
+        "remote_write_behind": "samples do not arrive at the long-term storage %(where)s: %(why)s",
         "alertmanager_not_connected": "Prometheus knows no Alertmanager: no alert reaches anybody",
         "alerts_not_arriving": "alerts of Prometheus do not arrive at Alertmanager: no alert reaches anybody",
     },
@@ -231,6 +239,9 @@ INFOS = {
     },
     "prometheus": {
         "recovering": "the last scrape of %(what)s failed, and it answers now",
+        "rules_elsewhere": (
+            "Prometheus is an agent: alerts come from the ruler of its store, which doctor does not look at"
+        ),
     },
 }
 # What can happen to every service.

@@ -8,13 +8,14 @@ from __future__ import annotations
 import yaml
 
 from . import services
-from .findings import Symptom, finding
-from .fixes import by_hand, service_again
+from .findings import ALL_SERVICES, REASONS, Symptom, finding
+from .fixes import by_hand, on, service_again
 from .stack import duration
 
 HANDSHAKE = 10.0  # seconds that redis_exporter waits for a TLS handshake, whatever its settings
 RARELY = 120.0  # seconds between scrapes that are too many for rates over two minutes
 JOB = "redis-cluster"
+LATE = 180.0  # seconds since a sample was sent to a store that are too many
 
 
 def works(stack, monitor):
@@ -145,9 +146,36 @@ def as_yaml(text, kind):
 # -------------------------------------------------------------------------------------------------------- alerting
 
 
+def is_agent(stack, monitor):
+    return stack.wanted(monitor, "mode") == "agent"
+
+
+def remote_write(stack, monitor):
+    """Whether what is to be stored elsewhere gets there. An agent has nothing else."""
+    started = stack.unit(monitor, ALL_SERVICES["prometheus"].unit).get("started_at") or 0
+    for one in stack.evidence(monitor, "prometheus").get("remote_write") or [] if works(stack, monitor) else []:
+        age = stack.time - started if one["age"] is None else one["age"]
+        if age <= LATE:
+            continue
+        why = REASONS.get(one.get("now"), one.get("now")) or "it takes connections and refuses or does not answer"
+        seen = ["newest sample sent: %s" % ("none" if one["age"] is None else "%.0f s ago" % one["age"])]
+        seen += ["a connection from %s now: %s" % (monitor, one["now"])] if one.get("now") else []
+        seen += ["%.0f samples refused for good" % one["lost"]] if one["lost"] else []
+        steps = [on(monitor, "sudo journalctl --unit prometheus --since -15min | grep -i remote")]
+        if one.get("now"):
+            steps.insert(0, by_hand("start what answers at %s, and let %s to it" % (one["url"], monitor)))
+        severity = "error" if is_agent(stack, monitor) else "warning"
+        yield finding("remote_write_behind", monitor, seen, steps, severity, where=one["url"], why=why)
+
+
 def alerting(stack, monitor):
     """Whether there are alerts, and somebody to send them to."""
     if not works(stack, monitor):
+        return
+    if is_agent(stack, monitor):
+        seen = "prometheus_mode: agent; /api/v1/rules is not available in it"
+        step = by_hand("nothing; the alert Watchdog of the ruler tells that it works")
+        yield finding("rules_elsewhere", monitor, [seen], [step])
         return
     found, again = stack.evidence(monitor, "prometheus"), service_again(stack, monitor, "prometheus")
     wanted = "alertmanager" in stack.expected

@@ -64,6 +64,7 @@ RULES = (
             prometheus.targets_file,
             prometheus.targets_scraped,
             scrapes.exporters,
+            prometheus.remote_write,
             prometheus.alerting,
             alerting.blackbox_exporter,
             alerting.probes,

@@ -45,8 +45,11 @@ def dashboard_problems(s: dict, host: _core.Host) -> list[str]:
     ]
 
 
-def datasources(s: dict) -> list[dict]:
-    """The data sources by UID, which is their type as well, as module grafana_datasource takes them."""
+def datasources(s: dict, agent: bool = False) -> list[dict]:
+    """The data sources by UID, which is their type as well, as module grafana_datasource takes them.
+
+    An agent answers no queries: what the dashboards ask is the store then, by the same UID.
+    """
     manages = {"manageAlerts": True, "alertmanagerUid": "alertmanager"} if s["grafana_alertmanager_url"] else {}
     interval = s["grafana_prometheus_scrape_interval"]
     settings = {
@@ -74,14 +77,26 @@ def datasources(s: dict) -> list[dict]:
     if s["grafana_cloudwatch_region"]:
         data = {"authType": "default", "defaultRegion": s["grafana_cloudwatch_region"]}
         found.append({"uid": "cloudwatch", "name": "CloudWatch", "json_data": data, "check_health": False})
+    store = _storage.datasource(s)
+    if agent:
+        found = [{**one, **store, **of_agent(one)} if one["uid"] == "prometheus" and store else one for one in found]
+        return completed(found)
     first = found[0] if found and found[0]["uid"] == "prometheus" else {}
     for name, url in s["grafana_prometheus_replicas"].items():  # with the login and the CA of the first
         uid = "prometheus-" + re.sub("[^a-zA-Z0-9_-]", "-", name)[:29]
         more = {"uid": uid, "name": f"Prometheus of {name}", "ds_url": url, "check_health": False}
         found.append({**first, "ds_type": "prometheus", **more})
-    store = _storage.datasource(s)
     if store:
         found.append(store)
+    return completed(found)
+
+
+def of_agent(one: dict) -> dict:
+    """Of the data source of a server, what the store's has as well."""
+    return {name: one[name] for name in ("uid", "name")}
+
+
+def completed(found: list[dict]) -> list[dict]:
     common = {"access": "proxy", "basic_auth_user": ""}
     return [{**common, "ds_type": one["uid"], "is_default": one["uid"] == "prometheus", **one} for one in found]
 

@@ -21,6 +21,7 @@ from ...module_utils._text import is_duration
 from ._core import MARKER, ROLES, load_yaml
 
 FILES = ROLES / "prometheus" / "files"
+OF_SERVERS = ["PrometheusNotConnectedToAlertmanager"]
 PLACEHOLDER = re.compile(r"\[\[ (\w+) \]\]")
 # Alerts of the monitoring itself belong to no cluster.
 CLUSTER = "{{ with $labels.cluster }}?var-cluster={{ . | urlquery }}{{ end }}"
@@ -59,11 +60,18 @@ def render(path: Path, s: dict[str, Any], clusters: dict[str, dict[str, float]] 
     for number, group in enumerate(document["groups"]):
         for index, rule in enumerate(group["rules"]):
             _each_its_own(rule, {one: other["groups"][number]["rules"][index] for one, other in own.items()})
-        group["rules"] = [
-            _rule(rule, s) for rule in group["rules"] if rule.get("alert") not in s["prometheus_rules_disabled"]
-        ]
+        group["rules"] = [_rule(rule, s) for rule in group["rules"] if rule.get("alert") not in disabled(s)]
     document["groups"] = [group for group in document["groups"] if group["rules"]]
-    return f"# {MARKER}\n" + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=160, allow_unicode=True)
+    return f"# {MARKER}\n" + dump(document)
+
+
+def dump(document: dict[str, Any]) -> str:
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=160, allow_unicode=True)
+
+
+def disabled(s: dict[str, Any]) -> list[str]:
+    """What the user switches off; an agent would be told of for good that it sends no alerts."""
+    return [*s["prometheus_rules_disabled"], *(OF_SERVERS if s["prometheus_mode"] == "agent" else [])]
 
 
 def _numbered(path: Path, numbers: dict[str, float]) -> dict[str, Any]:

@@ -165,14 +165,40 @@ def credential_files(s: dict) -> dict[str, str]:
     return {"remote_storage_ca.crt": given(s).get("ca_file", "")}
 
 
+def query_url(s: dict) -> str:
+    """Where the store answers PromQL; nothing where nobody said so."""
+    store = given(s)
+    if "query_url" in store or not {"url", "kind"} <= set(store):
+        return store.get("query_url", "")
+    kind = KINDS[store["kind"]]
+    return "" if kind.read is None else base(store["url"], kind.write) + kind.read
+
+
+def queried(s: dict) -> dict[str, Any]:
+    """How a module on a monitoring host asks the store; {} where it cannot, as with requests that have to be signed."""
+    store, url = given(s), query_url(s)
+    if not url or store.get("kind") == "amp":
+        return {}
+    kind = KINDS[store.get("kind", "prometheus")]
+    found = {
+        "url": url,
+        "url_username": store.get("username"),
+        "url_password": store.get("password"),
+        "ca_path": store.get("ca_file"),
+        "headers": {kind.tenant: store["tenant"]} if "tenant" in store else {},
+        # It holds the newest samples back otherwise, and remembers answers.
+        "parameters": {"latency_offset": "1ms", "nocache": "1"} if store.get("kind") == "victoriametrics" else {},
+    }
+    return {name: value for name, value in found.items() if value}
+
+
 def datasource(s: dict) -> dict[str, Any]:
     """Grafana's data source for long ranges, as module grafana_datasource takes it; {} without one."""
-    store = given(s)
+    store, url = given(s), query_url(s)
     kind = KINDS[store.get("kind", "prometheus")]
     unsigned = store.get("kind") == "amp" and version_tuple(s["grafana_version"]) >= (13,)  # a plugin does it there
-    if not store or unsigned or (kind.read is None and "query_url" not in store):
+    if not url or unsigned:
         return {}
-    url = store.get("query_url") or base(store["url"], kind.write) + (kind.read or "")
     data: dict[str, Any] = {"httpMethod": "POST", "timeInterval": s["grafana_prometheus_scrape_interval"]}
     hidden: dict[str, str] = {"basicAuthPassword": store["password"]} if "password" in store else {}
     if "ca_file" in store:

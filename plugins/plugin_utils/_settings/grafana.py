@@ -9,7 +9,7 @@ import re
 from urllib.parse import urlsplit
 
 from ...module_utils._text import version_tuple
-from . import _core, _data, _grafana_content, _grafana_ini, _grafana_urls, _storage, mirror
+from . import _agent, _core, _data, _grafana_content, _grafana_ini, _grafana_urls, _storage, mirror
 
 UNIT = "grafana-server.service"
 DROP_IN = f"/etc/systemd/system/{UNIT}.d/redisops.conf"
@@ -68,7 +68,18 @@ def problems(s: dict, host: _core.Host) -> list[str]:
             if not re.match(r"https?://[^/\s@]+", str(url))
         ),
         *_storage.problems(s),
+        *agent_problems(s, host),
         *mirror.problems(s),
+    ]
+
+
+def agent_problems(s: dict, host: _core.Host) -> list[str]:
+    given = getattr(host.variables, "is_given", host.variables.__contains__)
+    if not _agent.is_on(host.variables) or _storage.datasource(s) or given("grafana_prometheus_url"):
+        return []
+    return [
+        "prometheus_mode is agent, which answers no queries, and Grafana cannot ask the store: set"
+        " monitoring_remote_storage.query_url, or grafana_prometheus_url to what answers for it"
     ]
 
 
@@ -137,13 +148,15 @@ def region_problems(s: dict) -> list[str]:
 
 
 def connection(s: dict, host: _core.Host) -> dict:
+    found = _grafana_content.datasources(s, _agent.is_on(host.variables))
     return {
         "url": _grafana_urls.api_url(s, host),
         "ca_path": s["grafana_tls_ca_file"],
         "token_path": TOKEN,
         "tls_cert_file": s["grafana_tls_cert_file"],
         "tls_key_file": s["grafana_tls_key_file"],
-        "datasource_uids": [one["uid"] for one in _grafana_content.datasources(s)],
+        "prometheus_url": next((one["ds_url"] for one in found if one["uid"] == "prometheus"), ""),
+        "datasource_uids": [one["uid"] for one in found],
         "dashboard_uids": [one["uid"] for one in _grafana_content.dashboards(s, host) if one["uid"]],
         "queries": _grafana_content.queries(s, host),
         "on_drift": s["grafana_on_drift"],
@@ -294,9 +307,8 @@ def task_access(s: dict, host: _core.Host) -> dict:
 
 
 def task_datasources(s: dict, host: _core.Host) -> list[dict]:
-    return [
-        {"module": "grafana_datasource", "args": {**asked(s, host), **one}} for one in _grafana_content.datasources(s)
-    ]
+    found = _grafana_content.datasources(s, _agent.is_on(host.variables))
+    return [{"module": "grafana_datasource", "args": {**asked(s, host), **one}} for one in found]
 
 
 def task_dashboards(s: dict, host: _core.Host) -> list[dict]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from . import _clusters, _core
+from . import _agent, _clusters, _core, _storage
 from ._options import secrets_of
 
 ROLES = {"redis": ("redis_exporter",), "monitoring": ("prometheus", "alertmanager", "blackbox_exporter", "grafana")}
@@ -30,6 +30,8 @@ def evidence(s: dict, host: _core.Host) -> dict:
         found["clusters"] = list(_clusters.scope(host))
     for role in {"prometheus", "alertmanager"} & set(roles):
         found[role] = _core.module_of(role).connection(s, host)
+    if "prometheus" in roles and _agent.is_on(s):
+        found["prometheus"] = {**found["prometheus"], "agent": True, "store": _storage.queried(s)}
     if "redis_exporter" in roles:
         how = _core.module_of("redis_exporter").connection(s, host)
         # An administrator of ACL users may see the cluster's nodes, the exporter's account may not.

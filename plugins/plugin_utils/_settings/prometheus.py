@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...module_utils._text import version_tuple
 from .. import _scrape_targets
-from . import _clusters, _core, _data, _rules, _storage, _web
+from . import _agent, _clusters, _core, _data, _rules, _storage, _web
 
 OWN_CHECKS = ("prometheus_alert_thresholds", "prometheus_alert_for", "prometheus_rules_disabled")
 OWN_FLAGS = ["config.file", "storage.tsdb.path", "web.listen-address", "web.config.file"]
@@ -34,7 +34,7 @@ RULED_JOBS = (
 )
 GIVEN = _core.given("prometheus")
 # What it writes into its data directory.
-DATA = r"wal|wbl|chunks_head|snapshots|lock|queries\.active|[0-9A-Z]{26}(\.tmp.*)?|.*\.tmp.*"
+DATA = r"data-agent|wal|wbl|chunks_head|snapshots|lock|queries\.active|[0-9A-Z]{26}(\.tmp.*)?|.*\.tmp.*"
 
 
 def problems(s: dict, host: _core.Host) -> list[str]:
@@ -69,7 +69,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     of_clusters = [*_clusters.client_secrets(s, host), *_clusters.client_files(s, host)]
     found += _core.credential_names(s, "prometheus", [*OWN_CREDENTIALS, *of_clusters])
     found += user_rules_problems(s, host)
-    found += _storage.problems(s) + _storage.label_problems(s)
+    found += _storage.problems(s) + _storage.label_problems(s) + _agent.problems(s)
     found += _core.page_url_problems(s, "prometheus_external_url", "https://prometheus.example.com/prometheus")
     found += _core.flags_problems(s, "prometheus", OWN_FLAGS) + _data.problems(s, host, "prometheus")
     if s["prometheus_discovery"] == "ec2_sd" and not ec2_region(s):
@@ -171,7 +171,9 @@ def tag_labels(given: dict) -> dict:
 
 
 def rule_files(s: dict, host: _core.Host) -> list[dict]:
-    """The files of the pack, and those of the user."""
+    """The files of the pack, and those of the user; an agent refuses them."""
+    if _agent.is_on(s):
+        return []
     pack = _rules.files() if s["prometheus_rule_pack"] else []
     clusters = thresholds(s, host)
     found = [{"path": f"rules/{path.name}", "content": partial(_rules.render, path, s, clusters)} for path in pack]
@@ -202,7 +204,12 @@ def retention(s: dict) -> dict[str, str]:
 def retention_in_file(s: dict) -> bool:
     """Where its flags are deprecated. Versions 3.8 to 3.10 misread the time in the file; the file overrides flags."""
     given = any(name.startswith(RETENTION) for name in s["prometheus_flags"])
-    return version_tuple(s["prometheus_version"]) >= (3, 11) and not given
+    return version_tuple(s["prometheus_version"]) >= (3, 11) and not given and not _agent.is_on(s)
+
+
+def server_flags(s: dict) -> dict[str, str]:
+    kept = {} if retention_in_file(s) else {f"{RETENTION}.{name}": value for name, value in retention(s).items()}
+    return {"storage.tsdb.path": _data.path(s, "prometheus"), **kept}
 
 
 def runbooks() -> list[dict]:
@@ -241,14 +248,14 @@ def service(s: dict, host: _core.Host) -> dict:
     }
     own_flags = {
         "config.file": "/etc/prometheus/prometheus.yml",
-        "storage.tsdb.path": _data.path(s, "prometheus"),
-        **({} if retention_in_file(s) else {f"{RETENTION}.{name}": value for name, value in retention(s).items()}),
+        **(_agent.flags(s) if _agent.is_on(s) else server_flags(s)),
         "web.listen-address": site.listens_at,
         "web.config.file": "${CREDENTIALS_DIRECTORY}/web.yml" if site.config_needed else "",
         "web.external-url": s["prometheus_external_url"],
         "web.user-assets": "/etc/prometheus/pages" if s["prometheus_serve_runbooks"] else "",
     }
     flags = {**{name: value for name, value in own_flags.items() if value}, **s["prometheus_flags"]}
+    flags = _agent.switched_on(s, flags)
     arguments = _core.arguments(flags)
     files = [
         {"path": "prometheus.yml", "template": "prometheus/prometheus.yml.j2"},
@@ -262,7 +269,7 @@ def service(s: dict, host: _core.Host) -> dict:
     return {
         **release,
         "unit": "prometheus.service",
-        "warnings": [f"scrape_targets leaves out a host: {reason}" for reason in left_out],
+        "warnings": [*(f"scrape_targets leaves out a host: {reason}" for reason in left_out), *_agent.warnings(s)],
         "config": {
             "path": "/etc/prometheus",
             "files": files,
@@ -279,7 +286,7 @@ def service(s: dict, host: _core.Host) -> dict:
             ],
             "checks": [
                 [program, *arguments, "--version"],
-                [promtool, "check", "config", "{dir}/prometheus.yml"],
+                [promtool, "check", "config", *(["--agent"] if _agent.is_on(s) else []), "{dir}/prometheus.yml"],
                 *([[promtool, "check", "web-config", "{credentials}/web.yml"]] if site.config_needed else []),
             ],
             "unit": "prometheus.service",
@@ -289,6 +296,7 @@ def service(s: dict, host: _core.Host) -> dict:
         "values": {
             **s,
             "given": GIVEN,
+            "agent": _agent.is_on(s),
             **site.values,
             "external_labels": _storage.external_labels(s, host),
             "alert_relabelling": _storage.alert_relabelling(s, host),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import _clusters, _core
+from . import _agent, _clusters, _core, _storage
 
 NO_BURST = "no burst: its host failed before, or is outside the limit"
 
@@ -37,6 +37,7 @@ def prometheus(s: dict, host: _core.Host) -> dict:
         "unit": "prometheus.service",
         "nodes": targets(s, host, nodes_of(s, host)),
         "scrape_interval": s["prometheus_scrape_interval"],
+        **({"agent": True, "store": _storage.queried(s)} if _agent.is_on(s) else {}),
     }
 
 
@@ -63,6 +64,7 @@ def alert(s: dict, host: _core.Host) -> dict:
         "alert_labels": s["verify_alert_labels"],
         "wait": s["verify_alert_timeout"],
         "group_wait": s["alertmanager_group_wait"],
+        "watchdog": not _agent.is_on(host.variables),  # the rules are in a ruler, which may tell somebody else
     }
 
 

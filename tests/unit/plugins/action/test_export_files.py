@@ -47,6 +47,14 @@ def test_check_mode_writes_nothing_and_the_inventory_says_the_settings(export, t
     assert "alert: RedisMemoryCritical" in text and "alert: RedisMemoryHigh\n" not in text
 
 
+def test_rules_for_the_ruler_of_a_store(export, tmp_path):
+    rc, output = export("-e", "monitoring_export_rules=mimir")
+    assert rc == 0, output
+    assert "\nnamespace: redisops-hosts\n" in (tmp_path / "export/rules/hosts.yml").read_text()
+    rc, output = export("-e", "monitoring_export_rules=cortex")
+    assert rc == 2 and "value of rules must be one of" in output and "mimir, amp, vmalert" in output
+
+
 def test_wrong_settings(export, tmp_path):
     rc, output = export("-e", '{"prometheus_rules_disabled": ["RedisFoo"]}')
     assert rc == 2 and "prometheus_rules_disabled: there is no alert RedisFoo" in output

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from ansible_collections.redisops.monitoring.plugins.module_utils import _systemd
+from ansible_collections.redisops.monitoring.plugins.module_utils._verify import agent as agent_test
 from ansible_collections.redisops.monitoring.plugins.module_utils._verify import alert as alert_test
 from ansible_collections.redisops.monitoring.plugins.module_utils._verify import grafana as grafana_test
 from ansible_collections.redisops.monitoring.plugins.modules import stack_verify
@@ -246,6 +248,103 @@ def test_prometheus_that_does_not_answer(check, service, status, body, words):
 def test_no_nodes_at_all(check, service):
     [row] = check("prometheus", url=service(prometheus()).url)
     assert (row["state"], "is the inventory empty?" in row["found"]) == ("failed", True)
+
+
+# -------------------------------------------------------------------------------------------------------- an agent
+
+URL = "https://store/api/v1/write"
+LABELS = '{remote_name="long-term",url="%s"}' % URL
+SENT, LOST = agent_test.SENT, agent_test.LOST
+
+
+def agent(behind=5.0, lost=0, **changed):
+    """Answers of an agent: it scrapes, has no queries, and has sent all but the newest."""
+    known = prometheus(**changed)
+
+    def answer(method, path, query, body):
+        if path == "/metrics":
+            at = time.time() - behind if behind is not None else 0
+            return 200, f"{SENT}{LABELS} {at:.3f}\n{LOST}{LABELS} {lost}\n"
+        if path == "/api/v1/query":
+            return 422, {"status": "error", "errorType": "execution", "error": "unavailable with Prometheus Agent"}
+        return known(method, path, query, body)
+
+    return answer
+
+
+@pytest.fixture
+def of_agent(check, service, monkeypatch):
+    """of_agent(agent, store, ...) -> rows by subject."""
+    monkeypatch.setattr(agent_test, "ON_ITS_WAY", 0)
+
+    def run(answers, store, test="prometheus", **more):
+        more.setdefault("nodes", NODES)
+        known = {"url": service(store).url, "parameters": {"nocache": "1"}} if store else {}
+        asked = {"agent": True, "store": known, "wait": 0, **more}
+        return {row["subject"]: row for row in check(test, url=service(answers).url, **asked)}
+
+    return run
+
+
+def test_the_samples_of_an_agent_are_asked_of_its_store(of_agent):
+    asked = []
+
+    def store(method, path, query, body):
+        asked.append(query)
+        return prometheus()(method, path, query, body)
+
+    rows = of_agent(agent(), store)
+    remote = f"remote write to {URL}"
+    assert {name: row["state"] for name, row in rows.items()} == {
+        "redis-node-1a": "passed", "redis-node-1b": "passed", remote: "passed",
+    }  # fmt: skip
+    assert "redis_up 1, 10 s old" in rows["redis-node-1a"]["found"]
+    assert "newest sample sent 5" in rows[remote]["found"]
+    assert asked and all(query["nocache"] == "1" for query in asked)
+
+
+@pytest.mark.parametrize(
+    ("behind", "lost", "words"),
+    [(400.0, 12, "400 s ago, 12 refused for good since it started"), (None, 0, "nothing was sent since it started")],
+)
+def test_an_agent_whose_samples_do_not_leave(of_agent, behind, lost, words):
+    rows = of_agent(agent(behind=behind, lost=lost), prometheus(age=400))
+    assert {row["state"] for row in rows.values()} == {"failed"}
+    assert words in rows[f"remote write to {URL}"]["found"]
+
+
+def test_an_agent_that_sends_to_nobody(of_agent):
+    def answer(method, path, query, body):
+        return (200, "up 1\n") if path == "/metrics" else agent()(method, path, query, body)
+
+    assert of_agent(answer, prometheus())["remote write"]["state"] == "failed"
+
+
+def test_a_store_that_lacks_a_node_and_one_that_does_not_answer(of_agent):
+    rows = of_agent(agent(), prometheus(NODES[:1]))
+    assert rows["redis-node-1a"]["state"] == "passed"
+    assert (rows["redis-node-1b"]["state"], "there is no redis_up" in rows["redis-node-1b"]["found"]) == (
+        "failed",
+        True,
+    )
+    (row,) = of_agent(agent(), lambda *_: (503, "")).values()
+    assert row["state"] == "failed" and "The store at" in row["found"] and "503" in row["found"]
+
+
+def test_what_is_not_known_of_an_agent_is_said(of_agent):
+    """A workspace of Amazon takes signed queries only."""
+    rows = of_agent(agent(), None)
+    assert rows["redis-node-1a"]["state"] == "passed"
+    assert "whether the store has its samples is not known" in rows["redis-node-1a"]["found"]
+    assert "redis_up" not in rows["redis-node-1a"]["expected"]
+    loads = of_agent(agent(), None, "load", bursts=[burst(node) for node in NODES])
+    assert {row["state"] for row in loads.values()} == {"skipped"}
+
+
+def test_load_in_the_store_of_an_agent(of_agent):
+    store = prometheus(commands=lambda _node: [[0, "190"], [30, "1300"]])
+    rows = of_agent(agent(), store, "load", bursts=[burst(node) for node in NODES])
+    assert {row["state"] for row in rows.values()} == {"passed"}
 
 
 # --------------------------------------------------------------------------------------------------------- load

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import time
 
 import pytest
-from ansible_collections.redisops.monitoring.plugins.module_utils._evidence import alertmanager, config, grafana
+from ansible_collections.redisops.monitoring.plugins.module_utils._evidence import (
+    alertmanager,
+    config,
+    grafana,
+    prometheus,
+)
 from ansible_collections.redisops.monitoring.plugins.module_utils._evidence.mask import Mask
 
 CANARY = "c4nary-Pa55word"
@@ -111,3 +117,17 @@ def test_files_that_are_not_what_their_roles_write(tmp_path):
     assert sorted(found) == sorted([other, gone])
     assert found[gone] == {"problem": "No such file or directory"}
     assert found[other]["text"].startswith("a: 2\n") and CANARY not in found[other]["text"]
+
+
+def test_how_far_a_store_is_behind_and_whether_it_can_be_connected_to():
+    name = "prometheus_remote_storage_"
+    urls = {"ok": "http://127.0.0.1:1/a", "late": "http://127.0.0.1:1/b", "never": "http://127.0.0.1:1/c"}
+    at = {"ok": time.time() - 5, "late": time.time() - 900, "never": 0}
+    labels = {key: '{remote_name="%s",url="%s"}' % (key, url) for key, url in urls.items()}
+    page = "".join(f"{name}queue_highest_sent_timestamp_seconds{labels[key]} {at[key]:.2f}\n" for key in urls)
+    page += f"{name}samples_failed_total{labels['late']} 7\n{name}samples_failed_total{labels['ok']} 0\n"
+    ok, late, never = prometheus.remote_write(page)
+    assert (ok["url"], round(ok["age"]), ok["lost"]) == (urls["ok"], 5, 0) and "now" not in ok
+    assert (round(late["age"]), late["lost"], late["now"]) == (900, 7, "refused")
+    assert (never["age"], never["lost"], never["now"]) == (None, 0, "refused")
+    assert prometheus.remote_write("up 1\n") == []

@@ -184,3 +184,20 @@ def test_what_is_of_other_clusters_is_left_out():
         {"name": "a", "alerts": [of("orders"), of("")]},
         {"record": "b"},
     ]
+
+
+@pytest.mark.parametrize("store", [{"url": "http://store"}, {}])
+def test_metrics_of_an_agent_are_those_of_its_store(monkeypatch, store):
+    asked = []
+
+    def get(self, path, **_query):
+        asked.append((self.url, path))
+        return {"resultType": "matrix", "result": []}
+
+    monkeypatch.setattr(_prometheus.Prometheus, "get", get)
+    options = {"url": "http://agent", "agent": True, "store": store, "timeout": 5}
+    files, problems = services.prometheus(options, {"up": "up"}, Window("1h", "", NOW))
+    assert sorted(files) == ([*(["metrics/up.json"] if store else []), "prometheus_targets.json"])
+    assert problems == ([] if store else ["metrics: Prometheus is an agent, whose store cannot be asked from here"])
+    assert {path.partition("?")[0] for url, path in asked if url == "http://agent"} == {"targets"}
+    assert ("http://store", "query_range") in asked or not store

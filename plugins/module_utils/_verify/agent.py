@@ -1,0 +1,36 @@
+# Copyright (c) 2026, redisops.monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prometheus as an agent has no queries: its store is asked for samples, and itself how far it has sent. Private."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from .._prometheus import Prometheus, counters
+from .rows import Row, failed, number, verdict
+
+ON_ITS_WAY = 20  # seconds that a sample may take to the store
+UNKNOWN = "whether the store has its samples is not known, because it cannot be asked from here"
+SENT = "prometheus_remote_storage_queue_highest_sent_timestamp_seconds"
+LOST = "prometheus_remote_storage_samples_failed_total"
+
+
+def sent(prometheus: Prometheus, oldest: float) -> list[Row]:
+    """How far the agent has sent what it scraped, a row for each store."""
+    page = prometheus.text("GET", "/metrics")
+    lost = {labels.get("remote_name"): value for labels, value in counters(page, LOST)}
+    expected = "newest sample sent at most %s s ago" % number(oldest)
+    found = []
+    for labels, at in counters(page, SENT):
+        age, refused = max(0.0, time.time() - at), lost.get(labels.get("remote_name"), 0)
+        text = "newest sample sent %s s ago" % number(age) if at else "nothing was sent since it started"
+        text += ", %s refused for good since it started" % number(refused) if refused else ""
+        found.append(verdict(age <= oldest, "remote write to %s" % labels.get("url", "?"), expected, text))
+    return found or [failed("remote write", expected, "Prometheus sends to no store")]
+
+
+def may_arrive(rows: t.Iterable[Row]) -> bool:
+    """Whether something failed that a sample on its way would mend."""
+    return any(row.state == "failed" and ("redis_up" in row.found or "remote write" in row.subject) for row in rows)
