@@ -189,3 +189,66 @@ def test_one_host_away(store, stack):
         for unit in ("prometheus", "alertmanager", "grafana-server"):
             LAB.shell(second, f"systemctl start {unit}")
     wait(lambda: len(prometheus(first, "query", query=f'up{{node="{second}"}} == 1')["result"]) >= 3, 120)
+
+
+@pytest.fixture(scope="module")
+def as_agents(stack, tmp_path_factory):
+    """The same settings with one more; the ruler is somebody else's."""
+    settings = json.loads(stack.read_text())
+    path = tmp_path_factory.mktemp("agents") / "agents.json"
+    path.write_text(json.dumps({**settings, "prometheus_mode": "agent", "prometheus_rule_pack": False}))
+    return path
+
+
+def test_agents_send_and_keep_nothing(store, stack, as_agents):
+    """verify, doctor and Grafana ask the store then; back again, what a server had is there."""
+    before = time.time() - 60
+    known = {name: times(name, 120, before) for name in MONITORING}
+    done = LAB.playbook("redisops.monitoring.site", "-e", f"@{as_agents}")
+    assert done.returncode == 0, done.output[-5000:]
+    assert re.search(r"^ok    2 prometheus +remote write to https", done.output, re.M), done.output[-4000:]
+    for name in MONITORING:
+        assert "--agent" in LAB.shell(
+            name, "tr '\\0' ' ' < /proc/$(systemctl show --value -p MainPID prometheus)/cmdline"
+        )
+        status, body = LAB.call(
+            f"https://{LAB.address(name)}:9090/api/v1/query?query=up",
+            "admin:" + LAB.secrets["prometheus_admin_password"],
+        )
+        assert status == 422 and "unavailable with Prometheus Agent" in body
+        LAB.shell(name, "test -d /var/lib/prometheus/wal && test -d /var/lib/prometheus/data-agent/wal")
+    again = LAB.playbook("redisops.monitoring.site", "-e", f"@{as_agents}", "--skip-tags", "verify")
+    assert again.returncode == 0 and "changed=1" not in again.output, again.output[-3000:]
+
+    now = time.time()
+    fresh = "time() - timestamp(redis_up) < 45 and on () time() > %d" % (now + 45)
+    assert len(wait(lambda: store.query(fresh), 120)) == len(REDIS)
+    login, base = "admin:" + LAB.secrets["grafana_admin_password"], f"https://{LAB.address(MONITORING[0])}:3000"
+    status, body = LAB.call(f"{base}/api/datasources/uid/prometheus", login)
+    assert status == 200 and json.loads(body)["url"] == store.url
+    load = LAB.playbook("redisops.monitoring.verify", "-e", f"@{as_agents}", "-e", "verify_write=true")
+    assert load.returncode == 0 and re.search("^ok    4 load", load.output, re.M), load.output[-4000:]
+    examined = LAB.playbook("redisops.monitoring.doctor", "-e", f"@{as_agents}")
+    assert examined.returncode == 0 and "rules_elsewhere" in examined.output, examined.output[-4000:]
+
+    back = LAB.playbook("redisops.monitoring.site", "-e", f"@{stack}")
+    assert back.returncode == 0, back.output[-5000:]
+    for name in MONITORING:
+        assert times(name, 120, before) == known[name] and known[name]
+
+
+def test_doctor_tells_what_does_not_arrive(store, as_agents):
+    """Of agents it is an error: there is nothing else."""
+    done = LAB.playbook("redisops.monitoring.site", "-e", f"@{as_agents}", "--skip-tags", "verify")
+    assert done.returncode == 0, done.output[-4000:]
+    store.stop()
+    try:
+        time.sleep(200)
+        examined = LAB.playbook("redisops.monitoring.doctor", "-e", f"@{as_agents}")
+        assert examined.returncode == 2, examined.output[-4000:]
+        assert "ERROR  samples do not arrive at the long-term storage" in examined.output
+        assert "connection refused" in examined.output
+        proved = LAB.playbook("redisops.monitoring.verify", "-e", f"@{as_agents}")
+        assert proved.returncode == 2 and re.search("^FAIL  2 prometheus +remote write to", proved.output, re.M)
+    finally:
+        store.start()
