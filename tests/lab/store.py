@@ -21,17 +21,22 @@ PORT = 8428
 USER = "prometheus"
 
 
+def found() -> str:
+    """Its path where it is there; nothing else."""
+    unpacked = BUILD / "victoria-metrics/usr/bin/victoria-metrics"
+    return shutil.which("victoria-metrics") or (str(unpacked) if unpacked.exists() else "")
+
+
 def program() -> str:
     """Its path; Debian and Ubuntu have the package victoria-metrics."""
-    found = shutil.which("victoria-metrics")
     unpacked = BUILD / "victoria-metrics"
-    if not found and not (unpacked / "usr/bin/victoria-metrics").exists():
+    if not found():
         unpacked.mkdir(parents=True, exist_ok=True)
         done = run("apt-get", "download", "--quiet", "victoria-metrics", check=False, cwd=unpacked)
         if done.returncode:
             raise LabError(f"the package victoria-metrics cannot be fetched: {(done.stderr or done.stdout).strip()}")
         run("dpkg", "-x", str(next(unpacked.glob("*.deb"))), str(unpacked))
-    return found or str(unpacked / "usr/bin/victoria-metrics")
+    return found()
 
 
 class Store:
