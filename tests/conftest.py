@@ -17,6 +17,7 @@ if not LINK.exists():
     LINK.parent.mkdir(parents=True, exist_ok=True)
     LINK.symlink_to("../../../..")
 sys.path.insert(0, str(COLLECTIONS))
+sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
 # What a shell has set for AWS, proxies, Ansible and languages is no part of the tests. Subprocesses inherit this.
 for name in list(os.environ):

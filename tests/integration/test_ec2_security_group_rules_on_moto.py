@@ -18,10 +18,10 @@ from pathlib import Path
 import boto3
 import botocore.loaders
 import pytest
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.redisops.monitoring.plugins.module_utils._ec2 import rules as ec2_rules
 from ansible_collections.redisops.monitoring.plugins.modules import ec2_security_group_rules as module
 from ec2_proxy import READS, Handler, Proxy, refuse
+from module_args import patch_module_args
 from moto.server import ThreadedMotoServer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,8 +19,6 @@ import time
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from ports import free_port, wait_for_port
 from redis_server import find as program
 
@@ -260,7 +258,7 @@ def journal(tmp_path_factory, monkeypatch):
 def run_module():
     """Runs main() of a module as Ansible does; returns the result that leaves the host."""
     from ansible.module_utils.common import warnings
-    from ansible.module_utils.testing import patch_module_args
+    from module_args import patch_module_args
 
     def run(module, check_mode=False, diff=False, **args):
         getattr(warnings, "_global_warnings", {}).clear()  # kept per process; a host starts one for each module

@@ -13,10 +13,10 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.redisops.monitoring.plugins.module_utils import _systemd
 from ansible_collections.redisops.monitoring.plugins.module_utils._config import service as config_service
 from ansible_collections.redisops.monitoring.plugins.modules import checked_config
+from module_args import patch_module_args
 
 
 class Simulated:

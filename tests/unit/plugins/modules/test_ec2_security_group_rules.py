@@ -9,13 +9,13 @@ import json
 
 import boto3
 import pytest
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import RetryingBotoClientWrapper
 from ansible_collections.redisops.monitoring.plugins.module_utils._ec2 import security_group
 from ansible_collections.redisops.monitoring.plugins.modules import ec2_security_group_rules as module
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
+from module_args import patch_module_args
 
 ACCOUNT = "123456789012"
 VPC = "vpc-00000000000000001"
