@@ -12,6 +12,7 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings impo
     _ansible,
     _core,
     _needs,
+    _reports,
     _stack,
     security_groups,
 )
@@ -58,7 +59,7 @@ class ActionModule(ActionBase):
     def judge_one(self, role, task_vars, result):
         variables, host = _ansible.context([role], task_vars, self._templar)
         settings, problems = _core.judge(role, variables, host)
-        problems = _stack.problems(variables) + problems
+        problems = _stack.problems(variables) + _reports.problems(variables) + problems
         if problems:
             result.update(failed=True, msg="%s; nothing was changed" % "; ".join(problems))
             return
@@ -79,7 +80,7 @@ class ActionModule(ActionBase):
         aws, result["rules_are_right"] = [], False
         if "security_groups" in roles.get("localhost", []):
             aws, result["rules_are_right"] = self.ask_aws(task_vars)
-        lines += self.problems_of_controller(roles) + self.problems_of(roles, task_vars) + aws
+        lines += self.problems_of_controller(roles, task_vars) + self.problems_of(roles, task_vars) + aws
         changed = [host for host, of_host in roles.items() if _ansible.changing(of_host)]
         hosts, silent = [host for host in changed if host in task_vars["groups"]["all"] and options["examine"]], []
         if lines:
@@ -93,7 +94,8 @@ class ActionModule(ActionBase):
         """The same once more, for the hosts of this play, with what they and AWS have told meanwhile."""
         names = set(task_vars["ansible_play_hosts_all"])
         roles = _ansible.roles_of_run(options["parts"], task_vars, self._templar, names)
-        lines = self.problems_of_controller(roles) + self.problems_of(roles, task_vars) + options["problems"]
+        lines = self.problems_of_controller(roles, task_vars) + self.problems_of(roles, task_vars)
+        lines += options["problems"]
         lines += grouped(
             {name: told(task_vars["hostvars"].raw_get(name).get(options["status"])) for name in sorted(names)}
         )
@@ -101,17 +103,17 @@ class ActionModule(ActionBase):
             gone = names - set(task_vars["ansible_play_hosts"])
             fail(result, lines, [*options["silent"], *sorted(gone)])
 
-    @staticmethod
-    def problems_of_controller(roles):
-        return [
-            "controller: %s" % line for line in _needs.of_controller({one for some in roles.values() for one in some})
-        ]
+    def problems_of_controller(self, roles, task_vars):
+        needed = {one for some in roles.values() for one in some}
+        if any(_ansible.value("monitoring_reports_bucket", task_vars, self._templar, name) for name in roles):
+            needed.add("_reports")
+        return ["controller: %s" % line for line in _needs.of_controller(needed)]
 
     def problems_of(self, roles, task_vars):
         found = {}
         for name, of_host in roles.items():
             variables, host = _ansible.context(of_host, task_vars, self._templar, name)
-            found[name] = _stack.problems(variables)
+            found[name] = _stack.problems(variables) + _reports.problems(variables)
             for role in [one for one in of_host if one not in JUDGED_LATER]:
                 found[name] += _core.judge(role, variables, host)[1] + _ansible.vault_problems(role, variables)
         return grouped(found)

@@ -201,6 +201,14 @@ def context(roles, task_vars, templar, name=None):
     return variables, host
 
 
+def value(name, task_vars, templar, host):
+    """One variable of a host of the inventory; None where it is not set, or cannot be read, which is told elsewhere."""
+    raw = {**task_vars["hostvars"].raw_get(host), "hostvars": task_vars["hostvars"]}
+    if not raw.get(name):
+        return None
+    return Variables(raw, templar.copy_with_new_env(available_variables=raw)).get(name)
+
+
 def _host(variables, raw, task_vars):
     facts = plain(raw.get("ansible_facts") or {})
     directory = str(task_vars.get("playbook_dir", ""))

@@ -21,6 +21,7 @@ COLLECTIONS = {
     "certificates": "community.crypto",
     "security_groups": "amazon.aws",
     "monitoring_instance": "amazon.aws",
+    "_reports": "amazon.aws",  # monitoring_reports_bucket
 }
 # What a release takes on the disk while it is installed, archive and program.
 MIB = {

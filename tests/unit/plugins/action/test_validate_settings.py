@@ -125,6 +125,15 @@ def test_aws_that_nobody_reaches_stops_before_the_first_host(preflight):
     assert "correct the region or endpoint_url" in problem
 
 
+@pytest.mark.parametrize("playbook", ["site.yml", "verify.yml", "doctor.yml", "incident.yml"])
+def test_a_place_for_reports_that_cannot_be_stops_before_the_first_host(preflight, playbook):
+    """Copies of reports are the last thing that a run writes."""
+    arguments = ["-e", json.dumps({"monitoring_reports_bucket": "s3://reports", "monitoring_reports_dir": "~/reports"})]
+    problems = "\n".join(preflight(GROUPS, *arguments, playbook=playbook)[0])
+    assert "monitoring_reports_bucket is s3://reports: give the name of the bucket alone" in problems
+    assert "monitoring_reports_dir is ~/reports: give the absolute path" in problems
+
+
 def test_parts_that_are_not_run_are_not_judged(preflight):
     problems, printed = preflight(monitoring(**WRONG), "-e", '{"preflight_parts": ["exporters"]}')
     assert not any(": prometheus_" in problem for problem in problems), printed
