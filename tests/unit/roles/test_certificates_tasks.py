@@ -9,7 +9,6 @@ import datetime
 import http.server
 import ipaddress
 import json
-import os
 import socket
 import ssl
 import subprocess
@@ -33,29 +32,6 @@ except ImportError:  # ansible-core before 2.19 trusts what it is given
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests/tools"))
 import promtool
-
-TASKS = ROOT / "roles/certificates/tasks"
-
-
-@pytest.fixture
-def run_tasks(tmp_path):
-    """run_tasks(name, variables) -> the output of a file of tasks, with /etc/redisops in the test's directory."""
-    (tmp_path / "tls").mkdir()
-
-    def run(name, rc=0, **variables):
-        tasks = (TASKS / f"{name}.yml").read_text().replace("/etc/redisops", str(tmp_path))
-        (tmp_path / f"{name}.yml").write_text(tasks)
-        play = {"hosts": "localhost", "gather_facts": False, "vars": variables}
-        play["tasks"] = [{"ansible.builtin.include_tasks": str(tmp_path / f"{name}.yml")}]
-        (tmp_path / "play.yml").write_text(json.dumps([play]))
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-        argv = [Path(sys.executable).with_name("ansible-playbook"), tmp_path / "play.yml", "-i", "localhost,"]
-        argv += ["-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == rc, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    return run
 
 
 def make_key():
@@ -215,7 +191,7 @@ def test_what_a_hook_returns_is_checked_first(hook, wrong):
     ],
 )
 def test_the_monitoring_host_has_the_cas_of_redis_of_all_clusters(nodes, before, after):
-    tasks = yaml.safe_load((TASKS / "main.yml").read_text())
+    tasks = yaml.safe_load((ROOT / "roles/certificates/tasks/main.yml").read_text())
     names = ("of_nodes", "redis_cas", "all_asked", "kept", "redis_ca")
     own = {f"__certificates_{name}": trust_as_template(tasks[1]["vars"][f"__certificates_{name}"]) for name in names}
     hostvars = {name: {} if ca is None else {"__certificates": {"copied": ca}} for name, ca in nodes.items()}
