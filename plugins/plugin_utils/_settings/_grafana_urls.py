@@ -5,7 +5,22 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from . import _core
+
+
+def environment(s: dict) -> dict[str, str]:
+    """The variables of the service. A proxy is for the internet: our own services are asked directly, as everywhere."""
+    given = {name: str(value) for name, value in s["grafana_environment"].items()}
+    if not {"http_proxy", "https_proxy"} & {name.lower() for name in given}:
+        return given
+    name = next((one for one in ("NO_PROXY", "no_proxy") if given.get(one)), "NO_PROXY")  # the order of Go
+    urls = [s["grafana_prometheus_url"], s["grafana_alertmanager_url"], *s["grafana_prometheus_replicas"].values()]
+    exempt = [one.strip() for one in given.get(name, "").split(",") if one.strip()]
+    if "*" not in exempt:
+        exempt += [urlsplit(url).hostname or "" for url in urls if url]
+    return {**given, name: ",".join(dict.fromkeys(filter(None, exempt)))}
 
 
 def listen_address(s: dict, host: _core.Host) -> str:

@@ -241,7 +241,7 @@ def service(s: dict, host: _core.Host) -> dict:
             "service": {
                 "data": _data.directory(s, "grafana"),
                 "credentials": {**{name: f"{DIRECTORY}/credentials/{name}" for name in secrets(s)}, **files},
-                "environment": s["grafana_environment"],
+                "environment": _grafana_urls.environment(s),
                 "sandbox": sandbox(s),
             },
             "bundled_plugins": version_tuple(s["grafana_version"]) >= (13, 1),

@@ -254,10 +254,11 @@ def test_a_ca_of_plain_openssl_is_enough(serve, pki, tmp_path, extensions):
     assert _http.request("GET", server.url, ca_path=str(tmp_path / "ca.crt")).status == 200
 
 
-def test_our_own_services_are_asked_directly(serve, monkeypatch):
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
+def test_our_own_services_are_asked_directly(serve, monkeypatch, name):
     server, proxy = serve(), serve()
-    monkeypatch.setenv("http_proxy", proxy.url)
-    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv(name, proxy.url)
+    monkeypatch.setenv("no_proxy", "")
     _http.request("GET", server.url)
     assert len(server.requests) == 1 and not proxy.requests
 

@@ -222,6 +222,30 @@ def test_systemd_takes_the_drop_in_and_rates_it(service, systemd_accepts, tmp_pa
     systemd_accepts(path)
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, {}),
+        ({"NO_PROXY": "x"}, {"NO_PROXY": "x"}),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, {"NO_PROXY": "p,a,2001:db8::1"}),
+        ({"http_proxy": "http://proxy:3128", "no_proxy": "x, a"}, {"no_proxy": "x,a,p,2001:db8::1"}),
+        (
+            {"https_proxy": "http://proxy:3128", "NO_PROXY": "", "no_proxy": "x"},
+            {"NO_PROXY": "", "no_proxy": "x,p,a,2001:db8::1"},
+        ),
+        ({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "*"}, {"NO_PROXY": "*"}),
+    ],
+)
+def test_data_sources_are_not_asked_through_a_proxy(service, given, found):
+    """Which would be handed their passwords."""
+    settings = {
+        **FULL,
+        "grafana_environment": given,
+        "grafana_prometheus_replicas": {"two": "https://[2001:db8::1]:9090"},
+    }
+    assert service("grafana", settings)["values"]["service"]["environment"] == {**given, **found}
+
+
 def test_configuration(service, host):
     found = service("grafana", FULL)
     settings, unit = ini(found), drop_in(found)
