@@ -28,7 +28,7 @@ import authority
 
 REDIS, MONITORING = "redis-node-1a", "prometheus-grafana"  # the first hosts of every lab
 REDIS_CLI = (
-    'set_of() { sed -n "s/^$1 //p" /etc/redis/redis.conf; }; REDISCLI_AUTH=$(set_of masterauth) redis-cli'
+    'set_of() { sed -n "s/^$1 //p" /etc/PROGRAM/PROGRAM.conf; }; REDISCLI_AUTH=$(set_of masterauth) PROGRAM-cli'
     " --no-auth-warning --tls --cacert $(set_of tls-ca-cert-file) --cert $(set_of tls-cert-file)"
     " --key $(set_of tls-key-file) --user admin_user "
 )
@@ -64,6 +64,7 @@ class Lab:
         self.directory = ROOT / "build/lab" / os.environ.get("LAB", name)
         self.about = json.loads((self.directory / "lab.json").read_text())
         self.hosts = self.about["hosts"]
+        self.redis_program = self.about.get("redis_program", "redis")  # or valkey, see LAB_REDIS
         self.secrets = {path.name: path.read_text().strip() for path in (self.directory / "secrets").iterdir()}
         self.ssh_config = str(self.directory / "ssh_config")
 
@@ -99,7 +100,7 @@ class Lab:
 
     def redis(self, name, words):
         """As an administrator of Redis."""
-        return self.shell(name, REDIS_CLI + words).strip()
+        return self.shell(name, REDIS_CLI.replace("PROGRAM", self.redis_program) + words).strip()
 
     def call(self, url, login="", token="", data=None, method=None, timeout=20):
         """Status and body of an answer; a login is USER:PASSWORD, data what is sent as JSON."""

@@ -14,6 +14,10 @@ import ssl
 
 from ansible_collections.redisops.monitoring.plugins.module_utils import _certificate, _tls
 
+# What Redis is called by the packages of distributions, and Valkey.
+UNITS = ("redis-server.service", "redis.service", "valkey-server.service", "valkey.service")
+PROGRAMS = ("redis-server", "valkey-server")
+
 _VERIFY_CODES = {  # X509_V_ERR_*
     9: "not_yet_valid",
     10: "expired",
@@ -26,6 +30,16 @@ _VERIFY_CODES = {  # X509_V_ERR_*
 }
 _CLIENT_CERT_ALERTS = ("BAD_CERTIFICATE", "UNKNOWN_CA", "CERTIFICATE_", "DECRYPT_ERROR", "ACCESS_DENIED")
 _NOPERM = re.compile(r"'([\w.|-]+)' command")
+
+
+def unit_of(units):
+    """Name and state of the unit that is Redis on a host: the one that runs, else the first that is there."""
+    there = [(name, units[name]) for name in UNITS if units.get(name, {}).get("found")]
+    if not there:
+        return UNITS[0], {"found": False}
+    # redis.service is mostly another name of redis-server.service; Valkey may have taken the place of both.
+    valkey = [one for one in there if one[0].startswith("valkey")][:1]
+    return next((one for one in [there[0], *valkey] if one[1].get("active")), there[0])
 
 
 class RedisProblem(Exception):

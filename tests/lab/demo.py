@@ -118,7 +118,7 @@ def describe(lab: dict) -> dict:
             }
     redis = {name: about["address"] for name, about in lab["hosts"].items() if about["role"] == "redis"}
     if redis:
-        client = directory / "hosts" / next(iter(redis)) / "etc/redis/tls"
+        client = directory / "hosts" / next(iter(redis)) / f"etc/{lab['redis_program']}/tls"
         info["redis"] = {
             "url": f"rediss://{next(iter(redis.values()))}:6379",
             "urls": [f"rediss://{address}:6379" for address in redis.values()],

@@ -84,6 +84,7 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
         "snapshots": str(bool(lab["aws"])),
         "cluster": aws.CLUSTER,
         "mirror_url": lab["mirror"]["url"],
+        "redis_program": lab["redis_program"],
         "webhook_url": lab["webhook"]["url"],
         "admin": f"{lab['gateway']}/32",
         "image_parameter": aws.IMAGE_PARAMETER,

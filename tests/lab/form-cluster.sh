@@ -1,8 +1,10 @@
 #!/bin/sh
-# Makes one Redis Cluster of the nodes named as arguments, unless they are one. Runs on one of them, as root.
+# form-cluster.sh redis|valkey NODE...: makes one cluster of the nodes, unless they are one. Runs on one of them, as root.
 set -eu
+program=$1
+shift
 setting() {
-    sed -n "s/^$1 //p" /etc/redis/redis.conf
+    sed -n "s/^$1 //p" "/etc/$program/$program.conf"
 }
 # From the node's own file: sudo would log what Ansible hands over in the environment.
 REDISCLI_AUTH=$(setting masterauth)
@@ -12,7 +14,7 @@ cli() {
     node=$1
     shift
     # shellcheck disable=SC2086
-    redis-cli $tls --no-auth-warning --user admin_user -h "$node" "$@"
+    "$program-cli" $tls --no-auth-warning --user admin_user -h "$node" "$@"
 }
 every_node_says() {
     line=$1

@@ -54,22 +54,35 @@ def hosts(subnet: str, redis: int, monitoring: int) -> dict[str, dict[str, str]]
 
 def load(name: str) -> dict | None:
     path = LABS / name / "lab.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    return {"redis_is": "redis", "redis_program": "redis"} | json.loads(path.read_text()) if path.exists() else None
 
 
 def save(lab: dict) -> None:
     write(LABS / lab["name"] / "lab.json", json.dumps(lab, indent=1) + "\n")
 
 
+def systems() -> tuple[str, str]:
+    """Which system the hosts have, and which Redis."""
+    redis = os.environ.get("LAB_REDIS", "redis")
+    if redis not in podman.REDIS:
+        raise LabError(f"LAB_REDIS={redis}: one of {', '.join(podman.REDIS)}")
+    only = podman.NEWER_RUNS_ON if podman.REDIS[redis].newer else None
+    suite = os.environ.get("LAB_SUITE", only or "bookworm")
+    if suite not in podman.SUITES:
+        raise LabError(f"LAB_SUITE={suite}: one of {', '.join(podman.SUITES)}")
+    if only and suite != only:
+        raise LabError(f"LAB_REDIS={redis} runs on {podman.SUITES[only]}: set LAB_SUITE={only}, or leave it out")
+    return suite, redis
+
+
 def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool, is_bare: bool) -> dict:
     """The lab as noted by an earlier start, or a new one with a network of its own."""
     lab = load(name)
-    suite = os.environ.get("LAB_SUITE", "bookworm")
-    if suite not in podman.SUITES:
-        raise LabError(f"LAB_SUITE={suite}: one of {', '.join(podman.SUITES)}")
+    suite, redis_is = systems()
     if lab:
-        if lab["suite"] != suite:
-            raise LabError(f"lab {name} exists with LAB_SUITE={lab['suite']}: use that, or end it first")
+        for variable, key, value in (("LAB_SUITE", "suite", suite), ("LAB_REDIS", "redis_is", redis_is)):
+            if lab[key] != value:
+                raise LabError(f"lab {name} exists with {variable}={lab[key]}: use that, or end it first")
         noted = [sum(host["role"] == role for host in lab["hosts"].values()) for role in ("redis", "monitoring")]
         if noted != [redis, monitoring] or bool(lab["aws"]) != with_aws or lab.get("bare", False) != is_bare:
             options = f"--redis {noted[0]} --monitoring {noted[1]}"
@@ -82,6 +95,8 @@ def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: 
     lab = {
         "name": name,
         "suite": suite,
+        "redis_is": redis_is,
+        "redis_program": podman.REDIS[redis_is].program,
         "subnet": str(network),
         "gateway": gateway,
         "hosts": hosts(str(network), redis, monitoring),
@@ -120,7 +135,10 @@ def up(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bo
     control = control_directory(name)
     control.mkdir(mode=0o700, exist_ok=True)
     with ThreadPoolExecutor() as pool:
-        image, versions = pool.submit(podman.image, lab["suite"]), pool.submit(mirror.fill)
+        image, versions = (
+            pool.submit(podman.image, lab["suite"], podman.REDIS[lab["redis_is"]]),
+            pool.submit(mirror.fill),
+        )
         maker.make_secrets(directory)
         files.make_ssh(directory, lab["hosts"], control)
         tag, lab["versions"] = image.result(), versions.result()
@@ -199,11 +217,12 @@ def prepare(lab: dict, directory: Path) -> None:
         return
     say("certificates and Redis")
     for host, about in lab["hosts"].items():
-        made = ("redis",) if lab.get("bare") else ("redis", "redis_exporter")
+        made = (lab["redis_program"],) + (() if lab.get("bare") else ("redis_exporter",))
         for etc in made if about["role"] == "redis" else ("prometheus",):
             (directory / "hosts" / host / "etc" / etc / "tls").mkdir(mode=0o700, parents=True, exist_ok=True)
     (directory / "pki").mkdir(mode=0o700, exist_ok=True)
-    arguments = [f"--extra-vars=lab_dir={directory}", "--extra-vars", json.dumps({"lab_bare": lab.get("bare", False)})]
+    about = {"lab_dir": str(directory), "lab_bare": lab.get("bare", False), "lab_redis": lab["redis_program"]}
+    arguments = ["--extra-vars", json.dumps(about)]
     absent = {name: {"ansible_host": host["address"]} for name, host in lab["hosts"].items() if is_absent(lab, host)}
     if absent:
         write(directory / "absent.json", json.dumps({"monitoring": {"hosts": absent}, "aws_ec2": {"hosts": absent}}))

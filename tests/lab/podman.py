@@ -12,6 +12,7 @@ import os
 import resource
 import shutil
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from common import BUILD, ENVIRONMENT, ROOT, LabError, run, say, write
@@ -22,9 +23,23 @@ DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13", "jammy": "Ubuntu 22.04", "noble": "Ubuntu 24.04"}
 UNIVERSE = ("jammy", "noble")  # Ubuntu has Redis there
 PACKAGES = (
-    "ca-certificates", "dbus", "iproute2", "nftables", "openssh-server", "openssl", "procps", "python3", "redis-server",
-    "redis-tools", "sudo", "systemd", "systemd-sysv",
+    "ca-certificates", "dbus", "iproute2", "nftables", "openssh-server", "openssl", "procps", "python3", "sudo",
+    "systemd", "systemd-sysv",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Redis:
+    program: str  # also the user, the directories in /etc and /var, and the unit less "-server"
+    newer: str = ""  # the suite of Debian that it comes from, where the hosts' own is too old
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return f"{self.program}-server", f"{self.program}-tools"
+
+
+REDIS = {"redis": Redis("redis"), "redis-8": Redis("redis", "experimental"), "valkey-9": Redis("valkey", "sid")}
+NEWER_RUNS_ON = "trixie"  # sid's programs want its C library
 # Units that would reach through the privileged container to the machine's own kernel settings, or wait for a console.
 MASKED = (
     "systemd-sysctl.service", "systemd-modules-load.service", "systemd-remount-fs.service", "systemd-binfmt.service",
@@ -39,16 +54,23 @@ UseDNS no
 MaxStartups 50
 """
 CUSTOMIZE = (
-    'chroot "$1" useradd --create-home --shell /bin/bash ubuntu',
+    'chroot "$1" useradd --create-home --key HOME_MODE=0755 --shell /bin/bash ubuntu',
     'echo "ubuntu ALL=(ALL) NOPASSWD: ALL" > "$1/etc/sudoers.d/ubuntu" && chmod 0440 "$1/etc/sudoers.d/ubuntu"',
     f'rm -f "$1"/etc/ssh/ssh_host_* && printf \'{SSHD}\' > "$1/etc/ssh/sshd_config.d/lab.conf"',
-    'chroot "$1" systemctl disable redis-server.service',
     'chroot "$1" systemctl mask ' + " ".join(MASKED),
     # Debian's Alertmanager reads the two templates that upstream's program carries inside.
     'cd "$1/tmp" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download prometheus-alertmanager'
     " && dpkg-deb --fsys-tarfile prometheus-alertmanager_*.deb"
     ' | tar -x -C "$1" ./usr/share/prometheus/alertmanager/default.tmpl ./usr/share/prometheus/alertmanager/email.tmpl'
     " && rm prometheus-alertmanager_*.deb",
+)
+# One package with what it needs from another suite of Debian; everything else stays what the hosts' own suite has.
+NEWER = (
+    'set -e; apt="$1/etc/apt"; echo "deb http://deb.debian.org/debian {newer} main" > "$apt/sources.list.d/newer.list";'
+    ' printf "Package: *\\nPin: release a={archive}\\nPin-Priority: 50\\n" > "$apt/preferences.d/newer";'
+    ' chroot "$1" apt-get -q -oAcquire::Check-Valid-Until=false update;'
+    ' chroot "$1" apt-get -q -y --no-install-recommends install {packages};'
+    ' rm "$apt/sources.list.d/newer.list" "$apt/preferences.d/newer"'
 )
 # systemd leaves `/` as podman made it, private; LoadCredential for a service that is not root needs it shared.
 COMMAND = "mount --make-rshared / && exec /lib/systemd/systemd"
@@ -120,20 +142,34 @@ def settings() -> None:
         path.unlink(missing_ok=True)
 
 
-def image(suite: str) -> str:
+def recipe(suite: str, redis: Redis) -> tuple[list[str], list[str]]:
+    """What goes into the hosts' image: packages, and what is done then."""
+    packages, hooks = list(PACKAGES), list(CUSTOMIZE)
+    if redis.newer:
+        wanted = " ".join(f"{package}/{redis.newer}" for package in redis.packages)
+        archive = {"sid": "unstable"}.get(redis.newer, redis.newer)
+        hooks.append(NEWER.format(newer=redis.newer, archive=archive, packages=wanted))
+    else:
+        packages += redis.packages
+    hooks.append(f'chroot "$1" systemctl disable {redis.program}-server.service')
+    return packages, hooks
+
+
+def image(suite: str, redis: Redis) -> str:
     """The hosts' image, made once a recipe."""
-    recipe = json.dumps([suite, PACKAGES, CUSTOMIZE])
-    tag = f"localhost/redisops-lab:{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    packages, customize = recipe(suite, redis)
+    made_of = json.dumps([suite, packages, customize])
+    tag = f"localhost/redisops-lab:{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
     if run("podman", "image", "exists", tag, check=False).returncode == 0:
         return tag
     say(f"making the hosts' image ({SUITES[suite]}; once)")
     tar = BUILD / "image.tar"
     tar.parent.mkdir(parents=True, exist_ok=True)
-    hooks = [f"--customize-hook={hook}" for hook in CUSTOMIZE]
+    hooks = [f"--customize-hook={hook}" for hook in customize]
     slim = [f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("man", "doc", "locale")]
     try:
         run(
-            "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *slim, *hooks,
+            "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", *slim, *hooks,
             *(["--components=main,universe"] if suite in UNIVERSE else []),
             suite, str(tar),
         )  # fmt: skip

@@ -104,7 +104,7 @@ def test_the_account_can_do_nothing_else(host):
     commands = ["GET x", "KEYS *", "CLIENT LIST", "ACL LIST", "CONFIG SET maxmemory 1", "SLOWLOG RESET", "PING"]
     answers = host.check_output(
         "cd /etc/redis_exporter/tls && printf %s | REDISCLI_AUTH=$(sed -E 's/.*\"(.*)\"}$/\\1/' ../redis_pwd.json) "
-        "redis-cli --tls --cacert ca.crt --cert client.crt --key client.key --user redis_exporter",
+        f"{LAB.redis_program}-cli --tls --cacert ca.crt --cert client.crt --key client.key --user redis_exporter",
         "\n".join(commands) + "\n",
     ).split("\n")
     answers = [answer for answer in answers if answer]

@@ -17,15 +17,15 @@ UP = '(redis_up{job="redis-cluster"} == 1) and (up{job="redis-cluster"} == 1)'
 def test_a_dead_and_a_hung_node_show_within_two_scrapes():
     dead, hung = REDIS[:2]
     try:
-        LAB.shell(dead, "systemctl stop redis-server")
-        LAB.shell(hung, "pkill -STOP -x redis-server")
+        LAB.shell(dead, f"systemctl stop {LAB.redis_program}-server")
+        LAB.shell(hung, f"pkill -STOP -x {LAB.redis_program}-server")
         series = LAB.wait_for(DOWN, 2)
         assert {entry["metric"]["instance"] for entry in series} == {
             f"{LAB.address(name)}:9121" for name in (dead, hung)
         }
     finally:
-        LAB.shell(hung, "pkill -CONT -x redis-server")
-        LAB.shell(dead, "systemctl start redis-server")
+        LAB.shell(hung, f"pkill -CONT -x {LAB.redis_program}-server")
+        LAB.shell(dead, f"systemctl start {LAB.redis_program}-server")
     assert len(LAB.wait_for(UP, len(REDIS))) == len(REDIS)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from .. import _redis
 from .._redis_exporter.options import OPTIONS, PATH, SECRET, TEXT
 from . import (
     alertmanager,
@@ -30,7 +31,7 @@ SERVICES = {
     "blackbox_exporter": web.blackbox,
     "grafana": grafana.grafana,
 }
-UNITS = redis.UNITS + (
+UNITS = _redis.UNITS + (
     exporter.UNIT,
     "prometheus.service",
     "alertmanager.service",
@@ -124,7 +125,7 @@ def data(unit, flags, default, patterns):
 
 
 def probes_of_node(options, known, mask):
-    server = next((known[one] for one in redis.UNITS if known.get(one, {}).get("found")), {})
+    server = _redis.unit_of(known)[1]
     settings = redis.settings(server, mask)
     used = exporter.Exporter(options, known.get(exporter.UNIT))
     mask.add(used.password)

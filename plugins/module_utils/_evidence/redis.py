@@ -25,21 +25,23 @@ SLOW_SCRIPT = re.compile(
     re.M,
 )
 
-UNITS = ("redis-server.service", "redis.service")
 SETTINGS = {
     *("bind", "port", "tls-port", "tls-cert-file", "tls-key-file", "tls-ca-cert-file", "tls-auth-clients"),
     *("cluster-enabled", "aclfile", "dir", "logfile", "maxmemory", "maxmemory-policy", "maxclients"),
 }
 INFO = {
-    *("redis_version", "uptime_in_seconds", "connected_clients", "maxclients", "used_memory", "maxmemory", "loading"),
-    *("role", "rdb_last_bgsave_status", "aof_enabled", "aof_last_write_status", "cluster_enabled"),
+    *("redis_version", "valkey_version", "uptime_in_seconds", "connected_clients", "maxclients", "loading"),
+    *("used_memory", "maxmemory", "role", "cluster_enabled"),
+    *("rdb_last_bgsave_status", "aof_enabled", "aof_last_write_status"),
 }
 
 
 def settings(unit, mask):
     """Settings of redis.conf that matter here, and where its log ends. Passwords are none of them."""
     argv = unit.get("exec_argv") or []
-    path = next((word for word in argv[1:] if word.startswith("/")), "/etc/redis/redis.conf")
+    valkey = os.path.basename(argv[0] if argv else "").startswith("valkey")
+    usual = "/etc/valkey/valkey.conf" if valkey else "/etc/redis/redis.conf"
+    path = next((word for word in argv[1:] if word.startswith("/")), usual)
     found = {"path": path}
     try:
         with open(path, encoding="utf-8", errors="replace") as handle:
@@ -140,7 +142,7 @@ def pairs(reply):
 def log_of(settings):
     """The end of the log, wherever it goes."""
     if not settings.get("logfile"):
-        return "\n".join(line for unit in UNITS for line in _journal.messages(unit, since="-1d"))
+        return "\n".join(line for unit in _redis.UNITS for line in _journal.messages(unit, since="-1d"))
     with contextlib.suppress(OSError):
         return probes.tail(settings["logfile"], 65536)
     return ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from ...module_utils import _redis
 from .findings import finding
 from .fixes import by_hand, on
 from .stack import size
@@ -59,7 +60,7 @@ def memory(stack, name):
         return
     largest = found.get("largest") or [{"program": "an unknown program", "pid": 0}]
     program = largest[0]["program"]
-    setting = {"prometheus": "prometheus_retention_time", "redis-server": "maxmemory"}.get(program)
+    setting = {"prometheus": "prometheus_retention_time", **dict.fromkeys(_redis.PROGRAMS, "maxmemory")}.get(program)
     share = found["available"] / found["total"]
     seen = [
         "%.1f %% of %s available" % (100 * share, size(found["total"])),

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
+from ...module_utils import _redis
 from .findings import finding
 from .fixes import by_hand, on, ping
-from .stack import REDIS_UNITS
 
 NOT_RESOLVED = "Error while resolving value"  # Ansible's words for a variable that cannot be had
 
@@ -27,7 +27,7 @@ def wrong_hosts(stack):
     for name in stack.members("monitoring"):
         if name in stack.monitors:
             continue
-        units = ", ".join(unit for unit in REDIS_UNITS if stack.unit(name, unit).get("found"))
+        units = ", ".join(unit for unit in _redis.UNITS if stack.unit(name, unit).get("found"))
         homes = [
             "%s (%s)" % (other, stack.address(other))
             for other in stack.monitors

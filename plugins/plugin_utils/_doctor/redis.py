@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from ...module_utils import _redis
 from .._settings._core import bracket
 from .findings import Symptom, finding
 from .fixes import by_hand, copy_of, not_owned, on, owned_by, playbook, renew, unreadable
@@ -149,11 +150,21 @@ def script(stack, name, found, seen):
     return finding("redis_script", name, seen, [*fix, by_hand(text, otherwise=end)], what=what, how_long=how_long)
 
 
+def program(stack, name):
+    """What Redis is called here: redis, or valkey."""
+    return "valkey" if stack.redis_unit(name)[0].startswith("valkey") else "redis"
+
+
+def conf(stack, name):
+    return program(stack, name) + ".conf"
+
+
 def redis_cli(stack, name):
-    """redis-cli as an administrator, who types the password, with the files of the exporter."""
+    """redis-cli or valkey-cli as an administrator, who types the password, with the files of the exporter."""
     uses = stack.evidence(name, "exporter", "uses")
     place = urlsplit(uses.get("addr") or stack.wanted(name, "redis_addr", ""))
-    words = ["sudo redis-cli -h %s -p %d" % (place.hostname or "127.0.0.1", place.port or 6379)]
+    where = (program(stack, name), place.hostname or "127.0.0.1", place.port or 6379)
+    words = ["sudo %s-cli -h %s -p %d" % where]
     if place.scheme == "rediss":
         files = (("cacert", "ca_file"), ("cert", "cert_file"), ("key", "key_file"))
         words += ["--tls"] + ["--%s %s" % (flag, uses[key]) for flag, key in files if uses.get(key)]
@@ -166,12 +177,13 @@ def plaintext(stack, name, text, restart):
     settings = stack.evidence(name, "redis", "settings")
     port = urlsplit(stack.wanted(name, "redis_addr", "")).port or 6379
     tls, plain = settings.get("tls-port", "not set"), settings.get("port", "not set")
-    fix = by_hand("set tls-port and the certificate in redis.conf, and port 0")
+    fix = by_hand("set tls-port and the certificate in %s, and port 0" % conf(stack, name))
     if settings.get("tls-cert-file") and settings.get("path"):
         path = settings["path"]
         edit = "sudo sed -i -e '/^port /d' -e '/^tls-port /d' %s && printf 'port 0\\ntls-port %d\\n' | sudo tee -a %s"
         fix = on(name, edit % (path, port, path) + " && " + restart["run"])
-    return finding("redis_plaintext", name, [text, "redis.conf: tls-port %s, port %s" % (tls, plain)], [fix])
+    seen = [text, "%s: tls-port %s, port %s" % (conf(stack, name), tls, plain)]
+    return finding("redis_plaintext", name, seen, [fix])
 
 
 def breaks_off(stack, name, found, restart):
@@ -186,7 +198,8 @@ def maxclients(stack, name, found, restart):
     settings = stack.evidence(name, "redis", "settings")
     clients = found.get("clients") or {}
     holders = ["%(count)d from %(address)s" % one for one in clients.get("most") or []]
-    seen = [found["text"], "maxclients in redis.conf: %s" % settings.get("maxclients", "not set (10000)")]
+    allowed = settings.get("maxclients", "not set (10000)")
+    seen = [found["text"], "maxclients in %s: %s" % (conf(stack, name), allowed)]
     if holders:
         seen.append("%d connections are open: %s" % (clients["all"], ", ".join(holders)))
     path, limit = settings.get("path"), number(settings.get("maxclients")) or 10000
@@ -203,13 +216,13 @@ def elsewhere(stack, name, text):
     """Redis runs, but not where the exporter asks."""
     addr = stack.wanted(name, "redis_addr", "")
     port = urlsplit(addr).port or 6379
-    sockets = [one for one in stack.listening(name) if one["program"].startswith("redis-server")]
+    sockets = [one for one in stack.listening(name) if one["program"].startswith(_redis.PROGRAMS)]
     sockets = [one for one in sockets if one["port"] - BUS_OFFSET not in {other["port"] for other in sockets}]
     unit_name, unit = stack.redis_unit(name)
     if not sockets and unit["found"]:
         yield finding("redis_stopped", name, [text], [on(name, "sudo systemctl start %s" % unit_name)])
     elif not sockets:
-        seen = [text, "there is no unit redis-server.service and no process of that name listens"]
+        seen = [text, "there is no unit %s, and no process of Redis or Valkey listens" % " or ".join(_redis.UNITS[::2])]
         fix = by_hand("install Redis on %s, or take it out of the group redis of the inventory" % name)
         yield finding("redis_missing", name, seen, [fix])
     else:
@@ -309,13 +322,14 @@ def memory_full(stack, name):
     used, limit = number(info.get("used_memory")), number(info.get("maxmemory"))
     if limit and used > limit * 0.95:
         seen = "used_memory %s of maxmemory %s" % (size(used), size(limit))
-        fix = by_hand("raise maxmemory in redis.conf, or let keys expire")
+        fix = by_hand("raise maxmemory in %s, or let keys expire" % conf(stack, name))
         yield finding("redis_memory_full", name, [seen], [fix])
 
 
 def persistence(stack, name):
     info = of_admin(stack, name).get("info", {})
-    log = stack.evidence(name, "redis", "settings").get("logfile", "/var/log/redis/redis-server.log")
+    usual = "/var/log/{0}/{0}-server.log".format(program(stack, name))
+    log = stack.evidence(name, "redis", "settings").get("logfile") or usual
     for key, what in (("rdb_last_bgsave_status", "snapshot"), ("aof_last_write_status", "append-only file")):
         if info.get(key) == "err":
             yield Symptom(
@@ -337,7 +351,8 @@ def cluster(stack):
         slots = "%s of 16384 slots served" % state.get("cluster_slots_ok", "?")
         assigned = "assigned: %s" % state.get("cluster_slots_assigned", "?")
         seen = ["cluster_state:fail, %s, %s" % (slots, assigned), "failed nodes: %s" % (", ".join(failed) or "none")]
-        fix = by_hand("bring the failed nodes back, or give their slots to others (redis-cli --cluster fix)")
+        command = "%s-cli --cluster fix" % program(stack, name)
+        fix = by_hand("bring the failed nodes back, or give their slots to others (%s)" % command)
         mates = [one for one in stack.nodes if stack.cluster(one) == stack.cluster(name)]
         yield Symptom(
             "the cluster is in state fail as %s sees it (%s)" % (name, slots),

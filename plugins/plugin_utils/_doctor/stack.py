@@ -11,10 +11,9 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ...module_utils import _redis
 from ...module_utils._text import duration_seconds
 from .findings import NODE_HOPS, SERVICES
-
-REDIS_UNITS = ("redis-server.service", "redis.service")
 
 
 class BadStack(ValueError):
@@ -62,10 +61,7 @@ class Stack:
 
     def redis_unit(self, host):
         """(name, unit) of Redis, which distributions call differently."""
-        for name in REDIS_UNITS:
-            if self.unit(host, name).get("found"):
-                return name, self.unit(host, name)
-        return REDIS_UNITS[0], {"found": False}
+        return _redis.unit_of(self.evidence(host, "units"))
 
     def listening(self, host, **wanted):
         """Sockets of a host that have, for example, this port."""

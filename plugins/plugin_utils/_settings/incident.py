@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from ...module_utils import _redis
 from . import _agent, _clusters, _core, _storage
 from ._options import secrets_of
 
 ROLES = {"redis": ("redis_exporter",), "monitoring": ("prometheus", "alertmanager", "blackbox_exporter", "grafana")}
 UNITS = {
-    "redis": ("redis-server.service", "redis.service", "redis_exporter.service"),
+    "redis": (*_redis.UNITS, "redis_exporter.service"),
     "monitoring": ("prometheus.service", "alertmanager.service", "blackbox_exporter.service", "grafana-server.service"),
 }
 

@@ -11,6 +11,7 @@ from functools import partial
 from urllib.parse import quote
 
 from ...filter.bcrypt_hash import bcrypt, bcrypt_hash
+from ...module_utils import _redis
 from ...module_utils._redis_exporter import address, settings
 from ...module_utils._redis_exporter.exporter import ARCHITECTURES
 from ...module_utils._redis_exporter.options import OPTIONS
@@ -197,7 +198,7 @@ def service(s: dict, host: _core.Host) -> dict:
                 "role": "redis_exporter",
                 "description": "Prometheus exporter for Redis",
                 "documentation": "https://github.com/oliver006/redis_exporter",
-                "after": ["redis-server.service", "redis.service"],
+                "after": list(_redis.UNITS),
                 "program": f"{release['root']}/current/redis_exporter",
                 "arguments": arguments(s, host, redis.url, credentials),
                 "reload": False,

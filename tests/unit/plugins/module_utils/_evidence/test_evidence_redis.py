@@ -22,6 +22,39 @@ from ansible_collections.redisops.monitoring.plugins.module_utils._evidence.mask
 CANARY = "c4nary-Pa55word"
 
 
+RUNS, RESTS, MISSING = {"found": True, "active": True}, {"found": True, "active": False}, {"found": False}
+
+
+@pytest.mark.parametrize(
+    ("units", "name"),
+    [
+        ({"redis-server.service": RUNS, "redis.service": RUNS}, "redis-server.service"),
+        ({"redis.service": RUNS}, "redis.service"),
+        ({"redis-server.service": MISSING, "valkey-server.service": RESTS}, "valkey-server.service"),
+        ({"redis-server.service": RESTS, "valkey.service": RUNS}, "valkey.service"),
+        ({"redis-server.service": RESTS, "valkey.service": RESTS}, "redis-server.service"),
+    ],
+)
+def test_the_unit_that_is_redis(units, name):
+    assert _redis.unit_of(units) == (name, units[name])
+
+
+def test_no_unit_of_redis():
+    assert _redis.unit_of({}) == ("redis-server.service", {"found": False})
+
+
+@pytest.mark.parametrize(
+    ("argv", "path"),
+    [
+        ([], "/etc/redis/redis.conf"),
+        (["/usr/bin/redis-server", "/srv/a.conf", "--supervised"], "/srv/a.conf"),
+        (["/usr/bin/valkey-server", "--port", "6379"], "/etc/valkey/valkey.conf"),
+    ],
+)
+def test_where_the_settings_of_redis_are(argv, path):
+    assert evidence.settings({"exec_argv": argv}, Mask([]))["path"] == path
+
+
 def test_flags_of_a_command_line():
     argv = ["/x", "--redis.addr=rediss://h:1", "-debug", "--name", "value", "--empty=", "--skip-tls-verification"]
     assert exporter.flags_of(argv) == {

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._doctor.rules import diagnose
 from doctor_faults import NODE
 
@@ -62,3 +63,37 @@ def test_redis_that_computes_is_not_restarted_at_once(stack):
     (finding,) = diagnose(stack)
     assert finding["id"] == "redis_hung" and "one command takes all its time" in finding["cause"]
     assert finding["cure"][0]["do"].startswith("wait") and "restart" in finding["cure"][1]["run"]
+
+
+@pytest.fixture
+def valkey(stack):
+    """The same node with Valkey, from which Redis was not taken away."""
+    units = stack["hosts"][NODE]["evidence"]["units"]
+    for name in ("server.service", ".service"):
+        old = "redis" + ("-" + name if name[0] != "." else name)
+        units[old.replace("redis", "valkey")] = units[old]
+        units[old] = {**units[old], "active": False, "state": "inactive", "result": "success", "enabled": False}
+    return stack
+
+
+def test_valkey_is_well(valkey, ids):
+    assert ids(valkey) == []
+
+
+def test_valkey_is_what_is_started_again(valkey):
+    units = valkey["hosts"][NODE]["evidence"]["units"]
+    for name in ("valkey-server.service", "valkey.service"):
+        units[name].update(active=False, state="inactive", result="success", process=None)
+    units["redis-server.service"] = units["redis.service"] = {"found": False}
+    (finding,) = diagnose(valkey)
+    assert finding["cure"] == [{"on": NODE, "run": "sudo systemctl start valkey-server.service"}]
+
+
+def test_commands_for_valkey_are_those_of_valkey(valkey):
+    valkey["hosts"][NODE]["evidence"]["redis"]["admin"] = {
+        "ok": False, "cause": "busy", "text": "BUSY", "kind": "script", "name": "ab12", "runs_for": 60.0
+    }  # fmt: skip
+    (finding,) = diagnose(valkey)
+    assert finding["id"] == "redis_script"
+    assert finding["cure"][0]["run"].startswith("sudo valkey-cli -h ")
+    assert "redis-cli" not in str(finding["cure"]) and "redis-server" not in str(finding["cure"])
