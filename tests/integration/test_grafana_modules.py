@@ -117,6 +117,11 @@ def no_canary(output):
     return output
 
 
+def unfolded(output):
+    """As one line: before ansible-core 2.19 a message is shown as YAML alone, which is folded and quoted."""
+    return " ".join(output.split()).replace("''", "'")
+
+
 def test_check_apply_repeat(world):
     before = world.grafana.database.read_bytes()
     assert "changed=2" in world(TASKS, "--check", "--diff")
@@ -153,7 +158,7 @@ def test_no_secret_at_the_highest_verbosity(world):
     assert "canary" not in output.replace(CANARIES["url"], "")
     world.grafana.call("PUT", "/api/admin/users/1/password", {"password": "canary-Changed-5ecr3t"})
     output = no_canary(world(TASKS, *loud, failing=True))
-    assert "refuses user 'admin' or its password" in output
+    assert "refuses user 'admin' or its password" in unfolded(output)
 
 
 def test_no_secret_in_failures(world):
@@ -180,7 +185,7 @@ def test_no_secret_in_failures(world):
     output = no_canary(world(yaml.safe_dump(play), "-vvv", "--diff"))
     assert "ignored=%d" % len(bad) in output
     for _options, words in bad.values():
-        assert words in output
+        assert words in unfolded(output)
 
 
 def test_an_edit_by_hand_shows_in_the_diff(world):

@@ -7,9 +7,16 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import Templar
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before ansible-core 2.19 each text was a template
+
+    def trust_as_template(value):
+        return value
 
 
 def variables(**raw):
