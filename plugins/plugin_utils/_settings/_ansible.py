@@ -21,6 +21,9 @@ from ansible.release import __version__ as ansible_version
 from ...module_utils._text import one_line
 from . import _core, _options, _stack
 
+# Ansible-core before 2.19 lets through what an expression raises.
+TEMPLATE_ERRORS = (AnsibleError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError)
+
 
 def plain(value):
     """The value without Ansible's own types: tagged, encrypted and unsafe strings become str."""
@@ -79,7 +82,7 @@ class Variables(Mapping):
             value = self.raw[name]
             try:
                 self.found[name] = plain(self.templar.template(value))
-            except (AnsibleError, ValueError, TypeError) as err:
+            except TEMPLATE_ERRORS as err:
                 raise _core.Unreadable("; ".join(dict.fromkeys(self.causes(value, err)))) from err
         return self.found[name]
 
@@ -87,7 +90,7 @@ class Variables(Mapping):
         """With Ansible's own types; nothing where it cannot be templated, which is told elsewhere."""
         try:
             return self.templar.template(self.raw[name])
-        except (AnsibleError, ValueError, TypeError):
+        except TEMPLATE_ERRORS:
             return None
 
     def causes(self, value, error):
@@ -97,7 +100,7 @@ class Variables(Mapping):
             for part in value.values() if isinstance(value, Mapping) else value:
                 try:
                     self.templar.template(part)
-                except (AnsibleError, ValueError, TypeError) as err:
+                except TEMPLATE_ERRORS as err:
                     found += self.causes(part, err)
         return found or [one_line(getattr(error, "message", None) or error)]
 
