@@ -309,6 +309,8 @@ def test_a_timeline_is_not_coloured_by_thresholds(uid, panel):
         defaults = panel["fieldConfig"]["defaults"]
         assert defaults["mappings"]
         assert defaults["color"]["mode"] == "palette-classic"
+        overrides = [one for override in panel["fieldConfig"]["overrides"] for one in override["properties"]]
+        assert not [one for one in overrides if one["id"] == "color" and one["value"]["mode"] == "thresholds"]
 
 
 @pytest.mark.parametrize(("uid", "panel"), PANELS)
