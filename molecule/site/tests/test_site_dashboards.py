@@ -64,7 +64,7 @@ class Redis:
 
     def __init__(self, name: str) -> None:
         context = ssl.create_default_context(cafile=str(LAB.directory / "pki/ca.crt"))
-        files = LAB.directory / "hosts" / name / "etc/redis/tls"
+        files = LAB.directory / "hosts" / name / f"etc/{LAB.redis_program}/tls"
         context.load_cert_chain(files / "server.crt", files / "server.key")
         plain = socket.create_connection((address(name), 6379), timeout=10)
         self.connection = context.wrap_socket(plain, server_hostname=address(name))
