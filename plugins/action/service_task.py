@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._failures import why
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import _ansible, _core
 
 
@@ -51,5 +52,5 @@ def together(results):
         "diff": [one.pop("diff") for one in results if one.get("diff")],
         "warnings": [text for one in results for text in one.pop("warnings", [])],
     }
-    reasons = [str(one.get("msg", "a module failed without a message")) for one in results if one.get("failed")]
+    reasons = [why(one, "a module failed without a message") for one in results if one.get("failed")]
     return {**found, "failed": True, "msg": "; ".join(reasons)} if reasons else found

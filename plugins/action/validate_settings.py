@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.redisops.monitoring.plugins.module_utils._text import one_line
+from ansible_collections.redisops.monitoring.plugins.plugin_utils._failures import why
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import (
     _ansible,
     _core,
@@ -138,7 +139,7 @@ def told(status):
     """What host_status said of a host."""
     if not status or not status.get("failed"):
         return (status or {}).get("problems", [])
-    return ["could not be examined: %s" % one_line(status.get("msg") or status)]
+    return ["could not be examined: %s" % one_line(why(status, status))]
 
 
 def grouped(problems):

@@ -10,6 +10,7 @@ import os
 import re
 
 from ansible_collections.redisops.monitoring.plugins.module_utils._files import write_atomically
+from ansible_collections.redisops.monitoring.plugins.plugin_utils import _failures
 
 # Name, the group of its hosts, and why it is skipped where nobody asked for it.
 TESTS = (
@@ -138,8 +139,9 @@ def of_hosts(test):
         elif result.get("skipped") or not result:
             missing.append((host, test.get("why") if result.get("skipped") else NOT_RUN))
         else:
-            text = one_line(result.get("msg")) or "the task failed"
-            found.append((host, row(test, host, "a result", text, "failed")))
+            found.append(
+                (host, row(test, host, "a result", one_line(_failures.why(result, "the task failed")), "failed"))
+            )
     if found or not missing:
         found.extend((host, row(test, host, "", why or NOT_RUN, "skipped")) for host, why in missing)
     else:  # one line for all hosts

@@ -13,8 +13,9 @@ import tarfile
 import time
 from datetime import datetime
 
-from ...module_utils._text import utc
+from ...module_utils._text import one_line, utc
 from .. import _html
+from .._failures import why
 from . import chart
 
 LIMIT = 50 * 1024 * 1024  # of everything before it is packed
@@ -60,8 +61,7 @@ class Archive:
     def take(self, host, found):
         self.problems.extend("%s: %s" % (host, " ".join(str(one).split())) for one in found.get("problems", []))
         if "files" not in found:
-            why = " ".join(str(found.get("msg") or "nothing was collected").split())[:300]
-            self.problems.append("%s: %s" % (host, why))
+            self.problems.append("%s: %s" % (host, one_line(why(found, "nothing was collected"))))
             return
         self.window = self.window or found.get("window", {})
         for name, text in found["files"].items():

@@ -9,6 +9,7 @@ import json
 import os
 import re
 
+from .. import _failures
 from . import _alertmanager_clusters, _clusters, _core, _data, _templates, prometheus
 
 WEB = ("prometheus", "alertmanager", "blackbox_exporter")  # asked alike
@@ -210,7 +211,7 @@ def within(evidence: dict, clusters: set[str]) -> dict:
 
 def host_of(name: str, variables, result: dict) -> dict:
     """What the inventory wants of a host, its evidence, or why there is none."""
-    why = str(result.get("msg") or "no message")[:300] if result and "evidence" not in result else ""
+    why = _failures.why(result, "no message")[:300] if result and "evidence" not in result else ""
     unreachable = bool(result.get("unreachable"))
     return {
         "groups": [group for group in ROLES if group in variables["group_names"]],
