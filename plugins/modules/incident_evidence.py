@@ -96,7 +96,35 @@ options:
   prometheus:
     description: How to ask Prometheus. Leave it out on a host without it.
     type: dict
-    suboptions: &service
+    suboptions:
+      agent:
+        description: Whether it runs as an agent, without queries and rules. Metrics come from O(prometheus.store) then.
+        type: bool
+        default: false
+      store:
+        description: What answers for an agent. Without O(prometheus.store.url) there are no metrics.
+        type: dict
+        suboptions:
+          url:
+            description: Base URL of what answers PromQL.
+            type: str
+          url_username:
+            description: User for HTTP basic authentication.
+            type: str
+          url_password:
+            description: Password of O(prometheus.store.url_username).
+            type: str
+          ca_path:
+            description: CA certificates to verify it with.
+            type: path
+          headers:
+            description: Headers of every request, such as the name of a tenant.
+            type: dict
+            default: {}
+          parameters:
+            description: Further parameters of every query.
+            type: dict
+            default: {}
       url:
         description: Base URL.
         type: str
@@ -128,7 +156,31 @@ options:
   alertmanager:
     description: How to ask Alertmanager. Leave it out on a host without it.
     type: dict
-    suboptions: *service
+    suboptions:
+      url:
+        description: Base URL.
+        type: str
+        required: true
+      url_username:
+        description: User for HTTP basic authentication.
+        type: str
+        default: ""
+      url_password:
+        description: Password of the user.
+        type: str
+        default: ""
+      ca_path:
+        description: CA certificates to verify it with.
+        type: str
+        default: ""
+      tls_server_name:
+        description: Name in its certificate.
+        type: str
+        default: ""
+      timeout:
+        description: Seconds to wait for each answer.
+        type: int
+        default: 20
   clusters:
     description: Redis clusters whose metrics, targets and alerts are wanted, beside those of no cluster. Empty for all.
     type: list
