@@ -249,6 +249,8 @@ def test_doctor_tells_what_does_not_arrive(store, as_agents):
         assert "ERROR  samples do not arrive at the long-term storage" in examined.output
         assert "connection refused" in examined.output
         proved = LAB.playbook("redisops.monitoring.verify", "-e", f"@{as_agents}")
-        assert proved.returncode == 2 and re.search("^FAIL  2 prometheus +remote write to", proved.output, re.M)
+        assert proved.returncode == 2
+        for subject in ("remote write to", "the store"):
+            assert re.search(f"^FAIL  2 prometheus +{subject}", proved.output, re.M), proved.output[-4000:]
     finally:
         store.start()

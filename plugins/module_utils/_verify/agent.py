@@ -8,13 +8,22 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._prometheus import Prometheus, counters
+from .._prometheus import ApiError, Prometheus, counters
 from .rows import Row, failed, number, verdict
 
 ON_ITS_WAY = 20  # seconds that a sample may take to the store
 UNKNOWN = "whether the store has its samples is not known, because it cannot be asked from here"
 SENT = "prometheus_remote_storage_queue_highest_sent_timestamp_seconds"
 LOST = "prometheus_remote_storage_samples_failed_total"
+
+
+def no_answer(store: Prometheus) -> list[Row]:
+    """A row where the store does not answer: what is known of the agent itself is told all the same."""
+    try:
+        store.query("vector(1)")
+    except ApiError as err:
+        return [failed("the store", "an answer", str(err))]
+    return []
 
 
 def sent(prometheus: Prometheus, oldest: float) -> list[Row]:

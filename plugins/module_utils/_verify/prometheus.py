@@ -53,12 +53,14 @@ def rows(name: str, params: dict[str, t.Any], interval: float, wait: float) -> l
     if not expected:
         return [failed(name, "targets", "no Redis node is expected: is the inventory empty?")]
     prometheus, samples = Prometheus(params), for_queries(params)
+    silent = agent.no_answer(samples) if params["agent"] and samples else []
+    samples = None if silent else samples
     late = agent.ON_ITS_WAY if params["agent"] else 0
     deadline = time.monotonic() + wait + late
     first = found = scraped(prometheus, samples)
     while True:
         result = [row(each, found, 2 * interval + 5 + late) for each in expected]
-        result += agent.sent(prometheus, 2 * interval + 5 + late) if params["agent"] else []
+        result += [*silent, *agent.sent(prometheus, 2 * interval + 5 + late)] if params["agent"] else []
         again = worth_waiting(expected, result, found, first) or params["agent"] and agent.may_arrive(result)
         if time.monotonic() > deadline or not again:
             return result

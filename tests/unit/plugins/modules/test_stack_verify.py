@@ -328,8 +328,10 @@ def test_a_store_that_lacks_a_node_and_one_that_does_not_answer(of_agent):
         "failed",
         True,
     )
-    (row,) = of_agent(agent(), lambda *_: (503, "")).values()
-    assert row["state"] == "failed" and "The store at" in row["found"] and "503" in row["found"]
+    rows = of_agent(agent(), lambda *_: (503, ""))
+    assert rows["the store"]["state"] == "failed" and "503" in rows["the store"]["found"]
+    assert "is not known" in rows["redis-node-1a"]["found"]
+    assert rows[f"remote write to {URL}"]["state"] == "passed"
 
 
 def test_what_is_not_known_of_an_agent_is_said(of_agent):
