@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from . import prometheus, services
-from .findings import finding
+from .findings import Symptom, finding
 from .fixes import by_hand, playbook
 
 STAND_IN = ("prometheus", "alertmanager", "grafana")  # what another monitoring host does as well
@@ -53,7 +53,15 @@ def alike(stack):
         if seen:
             step = "if that is not enough, take what differs out of the variables of %s or %s" % (working[0], name)
             again = [playbook(stack, "monitoring", tags="prometheus"), by_hand(step)]
-            yield finding("replicas_differ", name, seen, again, other=working[0], nodes=working[0])
+            differ = finding("replicas_differ", name, seen, again, other=working[0], nodes=working[0])
+            text = "%s and %s differ: %s" % (working[0], name, "; ".join(seen))
+            yield Symptom(text, by_configuration(working[0], name), [differ], severities=("error", "warning"))
+
+
+def by_configuration(*hosts):
+    """One that does not have what its role writes."""
+    idents = ("prometheus_edited", "prometheus_config_rejected", "prometheus_next_start")
+    return lambda one: one.host in hosts and one.ident in idents
 
 
 def differences(stack, first, second):

@@ -158,3 +158,11 @@ def test_without_a_replica_label_none_is_missed(pair):
         host["wanted"]["replica_label"] = ""
         host["evidence"]["prometheus"]["config"] = "global: {external_labels: {a: b}}\n"
     assert told(pair) == []
+
+
+def test_one_that_was_edited_is_one_finding(pair):
+    found = pair["hosts"][TWIN]["evidence"]
+    found["prometheus"].update(config=found["prometheus"]["config"].replace("30s", "60s"))
+    found["edited"] = {"/etc/prometheus/prometheus.yml": {"added": ["  scrape_interval: 60s"], "removed": []}}
+    (one,) = diagnose(pair)
+    assert one["id"] == "prometheus_edited" and "scrape interval: 30s on" in one["consequences"][0]
