@@ -149,8 +149,20 @@ def threshold_problems(s: dict[str, Any]) -> list[str]:
     return found
 
 
-def thresholds(s: dict[str, Any]) -> dict[str, float]:
-    return {**{name: limit["default"] for name, limit in limits().items()}, **s["prometheus_alert_thresholds"]}
+def thresholds(s: dict[str, Any], own: dict[str, Any] | None = None) -> dict[str, float]:
+    """Those of all clusters, and above them those of one."""
+    given = {**s["prometheus_alert_thresholds"], **(own or {})}
+    return {
+        **{name: limit["default"] for name, limit in limits().items()},
+        **{name: number(value) for name, value in given.items()},
+    }
+
+
+def number(value: Any) -> Any:
+    """Surveys send numbers as text, and so do expressions before ansible-core 2.19; what is none stays what it is."""
+    if not isinstance(value, str) or not re.fullmatch(r"\s*-?[0-9]+(\.[0-9]+)?\s*", value):
+        return value
+    return float(value) if "." in value else int(value)
 
 
 def _rule(rule: dict[str, Any], s: dict[str, Any]) -> dict[str, Any]:

@@ -183,7 +183,7 @@ def rule_files(s: dict, host: _core.Host) -> list[dict]:
 def thresholds(s: dict, host: _core.Host) -> dict[str, dict[str, float]]:
     """The thresholds of each cluster that says some of its own; the others are those of all."""
     given = _clusters.own(host, "prometheus", [THRESHOLDS])
-    return {one: {**_rules.thresholds(s), **said[THRESHOLDS]} for one, said in given.items() if said.get(THRESHOLDS)}
+    return {one: _rules.thresholds(s, said[THRESHOLDS]) for one, said in given.items() if said.get(THRESHOLDS)}
 
 
 def threshold_problems(s: dict, host: _core.Host) -> list[str]:

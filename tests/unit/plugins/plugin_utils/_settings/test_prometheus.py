@@ -124,6 +124,14 @@ def test_defaults_are_fine(judge):
         ({**OPEN, "prometheus_web_users": {"admin": ""}}, "prometheus_web_users: the password of admin is empty"),
         ({**OPEN, "prometheus_web_users": {"admin": "c" * 73}}, "bcrypt takes at most 72 bytes, the password of admin"),
         (
+            {"prometheus_alert_thresholds": {"memory_high_percent": "180"}},  # as a survey sends it
+            "prometheus_alert_thresholds.memory_high_percent is 180, must be from 1 to 100",
+        ),
+        (
+            {"prometheus_alert_thresholds": {"memory_high_percent": "much"}},
+            "prometheus_alert_thresholds.memory_high_percent is much, not a number",
+        ),
+        (
             {"prometheus_alert_thresholds": {"memory_high_percent": 180}},
             "prometheus_alert_thresholds.memory_high_percent is 180, must be from 1 to 100",
         ),
