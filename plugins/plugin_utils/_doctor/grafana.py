@@ -50,12 +50,17 @@ def datasource(stack, monitor):
             if moved
             else Symptom(
                 said,
-                lambda one: one.host == monitor and one.hop in hops or by_file(monitor)(one),
+                lambda one: one.host == monitor and (one.hop in hops or by_store(one)) or by_file(monitor)(one),
                 [broken],
             )
         )
     elif found["status"] == 200 and moved:
         yield finding("datasource_changed", monitor, [moved], again)
+
+
+def by_store(one):
+    """What an agent sends to is what its datasource asks."""
+    return one.ident == "remote_write_behind"
 
 
 def dashboards(stack, monitor):

@@ -72,3 +72,12 @@ def test_an_agent_has_nothing_else(sends):
 
 def test_one_that_has_just_started_is_given_time(sends):
     assert sends(age=None, now="", started=60)[0] == []
+
+
+def test_a_store_that_is_gone_is_one_finding_of_an_agent(sends, stack):
+    """Grafana asks it as well."""
+    source = stack["hosts"][MONITORING]["evidence"]["grafana"]["datasource"]
+    source.update(status=200, healthy=False, said="connection refused")
+    ids, found = sends("agent", age=700.0, now="refused")
+    assert ids == [("error", "remote_write_behind"), ("info", "rules_elsewhere")]
+    assert "the datasource prometheus does not answer" in found[0]["consequences"][0]
