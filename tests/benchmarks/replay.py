@@ -27,6 +27,7 @@ RECORDED_AT = 1796028578.0
 RISING = re.compile(r"uptime|offset|_(total|count|sum|bucket)$")
 # A moment: as long ago, or ahead, as it was then.
 MOMENT = re.compile(r"timestamp|time_seconds|expiry")
+CLOCK = "@now@"
 
 
 class Series(NamedTuple):
@@ -69,7 +70,7 @@ class Exporter:
     def __init__(self, kind: str, seconds: float) -> None:
         self.lines = parsed((RECORDED / f"{kind}.txt").read_text(), time.time())
         self.values = [line.value if isinstance(line, Series) else 0.0 for line in self.lines]
-        self.seconds, self.tick, self.body = seconds, -1, b""
+        self.seconds, self.tick, self.text, self.body = seconds, -1, "", b""
         self.random = random.Random(kind)
 
     def answer(self) -> bytes:
@@ -78,14 +79,19 @@ class Exporter:
         if tick != self.tick:
             self.tick = tick
             said = [line if isinstance(line, str) else self.next(number) for number, line in enumerate(self.lines)]
-            self.body = gzip.compress("\n".join([*said, ""]).encode(), 1)
-        return self.body
+            self.text = "\n".join([*said, ""])
+            self.body = gzip.compress(self.text.encode(), 1)
+        return self.at_once() if CLOCK in self.text else self.body
+
+    def at_once(self) -> bytes:
+        """With the time of this moment: a clock that is behind would be an alert."""
+        return gzip.compress(self.text.replace(CLOCK, repr(time.time())).encode(), 1)
 
     def next(self, number: int) -> str:
         line = self.lines[number]
         if line.name == "node_time_seconds":
-            self.values[number] = time.time()
-        elif line.change and line.rising:
+            return f"{line.key} {CLOCK}"
+        if line.change and line.rising:
             self.values[number] += rounded(line.change * self.random.uniform(0.5, 1.5), line.change)
         elif line.change:
             self.values[number] = line.value + rounded(line.change * self.random.uniform(-1, 0), line.change)
