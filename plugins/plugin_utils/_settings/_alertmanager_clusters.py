@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 from . import _alertmanager_receivers as receivers
 from . import _alertmanager_routes as routes
@@ -49,15 +48,23 @@ def others(s: dict, host: _core.Host) -> dict[str, list[dict]]:
     return {cluster: steps for cluster, steps in found.items() if steps != routes.steps(s)}
 
 
-def steps(s: dict, host: _core.Host) -> list[dict]:
-    """The steps of all, and those of such clusters, each with the matchers that it has beside its severity."""
-    own = others(s, host)
-    names = json.dumps("|".join(re.escape(cluster) for cluster in own), ensure_ascii=False)
-    found = [{**step, "also": [f"cluster !~ {names}"] if own else []} for step in routes.steps(s)]
-    for cluster, of_cluster in own.items():
-        also = [f"cluster = {json.dumps(cluster, ensure_ascii=False)}"]
-        found += [{**step, "also": also} for step in of_cluster]
-    return found
+def cluster_routes(s: dict, host: _core.Host) -> list[dict]:
+    """The routes of such clusters, before those of all: an alert of them goes no further."""
+    return [
+        {
+            "matchers": [f"cluster = {json.dumps(cluster, ensure_ascii=False)}"],
+            "receiver": next((step["receiver"] for step in steps), receivers.NOBODY),
+            "routes": [as_route(step) for step in steps],
+        }
+        for cluster, steps in others(s, host).items()
+    ]
+
+
+def as_route(step: dict) -> dict:
+    names = ["receiver", "group_wait", "group_interval", "repeat_interval"]
+    names += [name for name in ("active_time_intervals", "mute_time_intervals") if step[name]]
+    severity = [f"severity = {json.dumps(step['severity'], ensure_ascii=False)}"]
+    return {"matchers": severity, **{name: step[name] for name in names}, "continue": True}
 
 
 # ------------------------------------------------------------------------------------------------------- problems

@@ -146,7 +146,7 @@ def connection(s: dict, host: _core.Host) -> dict:
 
 
 def service(s: dict, host: _core.Host) -> dict:
-    steps, s = clusters.steps(s, host), clusters.with_all(s, host)
+    steps, of_clusters, s = routes.steps(s), clusters.cluster_routes(s, host), clusters.with_all(s, host)
     site = web(s, host)
     release = _core.release(s, host, ROLE, "prometheus/alertmanager", ["alertmanager", "amtool"])
     program, amtool = (f"{release['root']}/current/{name}" for name in release["binaries"])
@@ -181,6 +181,7 @@ def service(s: dict, host: _core.Host) -> dict:
             "nobody": receivers.NOBODY,
             "default_receiver": routes.default_receiver(s),
             "steps": steps,
+            "cluster_routes": of_clusters,
             "receivers": receivers.values(s, GIVEN),
             "service": {
                 "role": ROLE,
