@@ -6,19 +6,22 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import clock
-from lab_site import Site, SiteError
+from lab_site import Site, SiteError  # makes the modules of the lab known
 
-import podman  # isort: skip
+# isort: split
+import podman
+import servers
 
 MIB = 2**20
-# What one disk holds on a real host, of what is ours and of what a run of Ansible writes to.
+# What one disk holds on a real host, of what is ours and of what a run of Ansible writes to. Not Grafana's directory:
+# the role refuses to start Grafana where that is a mount point.
 ON_THE_DISK = {
-    "monitoring": "/opt /var/lib/private /var/lib/grafana /etc/prometheus /etc/alertmanager /etc/redisops /home /root"
-    " /tmp /var/tmp",
+    "monitoring": "/opt /var/lib/private /etc/prometheus /etc/alertmanager /etc/redisops /home /root /tmp /var/tmp",
     "redis": "/opt /var/lib/private /etc/redisops /home /root /tmp /var/tmp",
 }
 UNITS = {
@@ -55,6 +58,11 @@ def power(site: Site, host: str, verb: str) -> None:
     """kill: the plug is pulled; start: it boots again."""
     podman.settings()
     podman.run("podman", verb, name(site, host))
+    deadline = time.monotonic() + 60
+    while verb == "start" and not servers.listens(site.address[host], 22):
+        if time.monotonic() > deadline:
+            raise SiteError(f"{host} does not boot")
+        time.sleep(0.5)
 
 
 # Network
@@ -85,13 +93,14 @@ def heal(site: Site, host: str) -> None:
 class SmallDisk:
     """A file system of its own, with little room, in place of the machine's disk that all hosts share."""
 
-    def __init__(self, site: Site, host: str, room: int = 48) -> None:
+    def __init__(self, site: Site, host: str, room: int = 480) -> None:
         self.site, self.host, self.room = site, host, room
         self.paths, self.units = ON_THE_DISK[role(site, host)], UNITS[role(site, host)]
         self.image = site.directory / f"{host}.disk"
         self.device = ""
 
     def attach(self) -> None:
+        # Prometheus takes 128 MiB at once for a file of its newest samples.
         used = inside(self.site, self.host, f"du -xsmc {self.paths} | tail -1 | cut -f1")
         size = round(int(used) * 1.1) + self.room + 16
         with self.image.open("wb") as file:
@@ -100,9 +109,11 @@ class SmallDisk:
         self.device = podman.run("losetup", "--find", "--show", str(self.image)).stdout.strip()
         inside(
             self.site, self.host,
-            f"mkdir -p /disk; mount {self.device} /disk; systemctl stop {self.units}\n"
-            f"for path in {self.paths}; do mkdir -p /disk$path; cp -a $path/. /disk$path/;"
-            f" mount --bind /disk$path $path; done; systemctl start {self.units}",
+            f"mkdir -p /disk; mount {self.device} /disk\n"
+            f"for path in {self.paths}; do mkdir -p /disk$path; cp -a $path/. /disk$path/; done\n"
+            f"systemctl stop {self.units}\n"  # for seconds: what has changed meanwhile
+            f"for path in {self.paths}; do cp -au $path/. /disk$path/; mount --bind /disk$path $path; done\n"
+            f"systemctl start {self.units}",
         )  # fmt: skip
 
     def fill(self) -> None:

@@ -123,8 +123,8 @@ def disk(stage: Stage) -> Iterator[Scene]:
     """No byte left on a host, and runs that want to write there."""
     site = stage.site
     first, node = site.monitoring[0], site.redis[1]
-    # A Prometheus that cannot write sees no full disk either; the other one sees that its rules fail.
-    for host, alert in ((first, "PrometheusRuleFailures"), (node, "HostFilesystemFull")):
+    # A Prometheus that cannot write sees no full disk, and soon ends after every start: the other one tells that.
+    for host, alert in ((first, "MonitoringTargetDown"), (node, "HostFilesystemFull")):
         small = breaking.SmallDisk(site, host)
         small.attach()
         try:
@@ -146,12 +146,14 @@ def no_room(stage: Stage, host: str) -> list[str]:
     with Prober(site) as prober:
         for arguments in wanted:
             run = stage.run_site(*arguments, name="no-room")
-            said = re.search(r"[^\n]*(No space left|no space left|MiB free)[^\n]*", run.output)
+            said = re.search(r"[^\n]*([Nn]o space|MiB free)[^\n]*", run.output)
             say(f"site.yml ends with {run.rc}: {said[0].strip()[:300] if said else run.output[-500:]}")
             if not (run.rc and said):
                 problems.append(f"site.yml ended with {run.rc} and does not speak of room")
         down = prober.longest()
-    return problems + kills.wrong_state(site, 1) + [f"{unit} down for {t:.0f} s" for unit, t in down.items() if t > 30]
+    down.pop("prometheus" if host in site.monitoring else "", 0)  # the one that cannot do without
+    problems += [line for line in kills.wrong_state(site, 1) if line != f"{host}: prometheus none"]
+    return problems + [f"{unit} down for {t:.0f} s" for unit, t in down.items() if t > 30]
 
 
 def clock(stage: Stage) -> Iterator[Scene]:
@@ -195,7 +197,9 @@ def keep(result: dict) -> None:
 
 def run_kills(site: Site, options: argparse.Namespace) -> dict:
     skip = [] if options.verify else ["--skip-tags=verify"]
-    return kills.run(site, options.count, options.seed, skip, say, keep)
+    done = RESULTS / "kills.json"
+    before = json.loads(done.read_text())["kills"] if options.resume and done.exists() else []
+    return kills.run(site, options.count, options.seed, skip, before, say, keep)
 
 
 def run_scenes(site: Site, part: str) -> dict:
@@ -242,6 +246,7 @@ def main() -> int:
     command.add_argument("part", nargs="*", help=f"kills, {', '.join(SCENES)}; all by default")
     command.add_argument("--count", type=int, default=20, help="kills (default: %(default)s)")
     command.add_argument("--seed", type=int, default=7, help="of the moments of the kills (default: %(default)s)")
+    command.add_argument("--resume", action="store_true", help="go on after the kills of an earlier run")
     command.add_argument("--verify", action="store_true", help="kill in the proof at the end of site.yml as well")
     command.set_defaults(run=run)
     command = commands.add_parser("table", help="writes docs/reliability.md")

@@ -19,19 +19,19 @@ hosts, set up by `playbooks/site.yml`, every notification recorded at a webhook.
 KILLS = """\
 ## A run that is killed
 
-`site.yml` changes the versions of all programs, up and down in turn ({programs}),
-and is killed with SIGKILL at a random moment of it, with all its processes. Every second time everything that it had
-started on the hosts is killed with it, as when a network or a host dies with the run. Then `site.yml` runs again.
+`site.yml` changes the versions of all programs, up and down in turn, and is killed with SIGKILL at a random moment of
+it, with all its processes. Every second time everything that it had started on the hosts is killed with it, as when a
+network or a host dies with the run. Then `site.yml` runs again. The versions: {programs}.
 
 | | |
 |---|---|
-| kills | {count}, between {first} and {last} s of runs of about {length} s |
+| kills | {count}, after {first} to {last} s, of runs of {shortest} to {longest} s |
 | the next run ended well | {converged} of {count} |
 | every service then ran in the wanted version | {right} of {count} |
 | one more run, after every fourth, changed nothing | {unchanged} of {checked} |
 | left behind: half releases, temporary files, directories | {left} |
 | notifications | {told} |
-| longest silence of the Watchdog, told every 10 s | {watchdog:.0f} s |
+| longest silence of the Watchdog (each 10 s), both Alertmanagers restarted time and again | {watchdog:.0f} s |
 
 The longest time in seconds that a service did not answer, asked once a second:
 
@@ -71,12 +71,18 @@ FOOT = """\
   is away. Its return is told as the end of that, and nothing else. Its own data has a gap for the time.
 * **The pair cut in two is the documented two**: each half tells what it sees, so a fault is told twice, and each tells
   that the other is away. Healed, silences made on either side are on both.
-* **A full disk** stops Prometheus from storing anything, while it calls itself healthy. HostFilesystemFull tells before
-  (10 % left); a disk that fills at once is told by the other host (PrometheusRuleFailures), and without another one,
-  the Watchdog stops after five minutes, so that the dead man's switch calls.
-* **A wrong clock** of a monitoring host is HostClockSkew of all Redis nodes at once; `site.yml` refuses to start.
+* **A full disk** stops Prometheus from storing anything while it calls itself healthy; minutes later it ends, and after
+  every start again, until it has 128 MiB. HostFilesystemFull tells before (10 % left). When a disk fills at once, the
+  other host tells that Prometheus is down; where there is none, the Watchdog stops after five minutes, and the dead
+  man's switch calls. `site.yml` names the host and that it has no space.
+* **A clock that goes back** on a monitoring host: its Prometheus stores nothing until it is as late as it was: it
+  refuses samples older than those it has. The other host pages in the usual time; `site.yml` names the clock and
+  changes nothing.
+* **Levels with a delay** (L3 after 15 minutes) count from the first alert of a group: a second fault within 15 minutes
+  of one that is over may reach L3 early. They are left out above.
 * **Alertmanager tells nobody for 95 s after a start** ([why](alerting.md)). A run that restarts both of a pair does so
-  within seconds, so that what happens just then is told that much later.
+  within seconds, so that what happens just then is told that much later. Two such runs within three minutes may make
+  a dead man's switch call that waits for three beats of a minute.
 
 ## What containers cannot show
 
@@ -117,7 +123,8 @@ def kills_part(result: dict) -> str:
     return KILLS.format(
         programs=", ".join(f"{name} {old} and {new}" for name, (old, new) in result["versions"].items()),
         count=len(kills), first=round(min(each["moment"] for each in kills)),
-        last=round(max(each["moment"] for each in kills)), length=round(sum(result["seconds"]) / 2),
+        last=round(max(each["moment"] for each in kills)),
+        shortest=round(min(result["seconds"])), longest=round(max(result["seconds"])),
         converged=sum(each["converged"] for each in kills), right=sum(not each["wrong"] for each in kills),
         unchanged=sum(each["unchanged"] or 0 for each in kills),
         checked=sum(each["unchanged"] is not None for each in kills),
@@ -136,6 +143,8 @@ def write(results: Path, order: list[str], out: Path) -> str:
     scenes = [scene for part in order if part != "kills" and part in found for scene in found[part]["scenes"]]
     if scenes:
         parts.append(SCENES.format(rows="\n".join(map(row, scenes))))
+    if missing:
+        parts.append(f"Parts of the campaign that this page has no results of: {', '.join(missing)}.\n\n")
     out.write_text("".join(parts) + FOOT)
     return "; ".join(
         [f"{part} has not been run" for part in missing]

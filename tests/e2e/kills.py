@@ -206,7 +206,10 @@ class Kills:
         arguments = [*settings(site, which), *self.skip]
         with Prober(site) as prober:
             killed = run_site(site, *arguments, kill_after=moment, name="killed")
-            victims = kill_sessions(site) if killed.rc is None and with_hosts else 0
+            if killed.rc is not None:
+                self.seconds[which] = killed.seconds  # the machine has become quicker
+                return {"ended_before": True}
+            victims = kill_sessions(site) if with_hosts else 0
             after = run_site(site, *arguments, name="next")
             again = run_site(site, *arguments, name="again") if number % CHECKED == 0 else None
             down = prober.longest()
@@ -214,7 +217,7 @@ class Kills:
         tasks = re.findall(r"^TASK \[(.+?)\]", killed.output, re.M)
         return {
             "number": number, "moment": round(moment, 1), "newer": bool(which), "with_hosts": with_hosts,
-            "processes_on_hosts": victims, "task": tasks[-1] if tasks else "", "ended_before": killed.rc is not None,
+            "processes_on_hosts": victims, "task": tasks[-1] if tasks else "", "ended_before": False,
             "converged": after.rc == 0, "wrong": wrong_state(site, which),
             "unchanged": again and again.rc == 0 and not any(again.changed.values()),
             "left": left_behind(listing(site), self.reference[which]),
@@ -231,11 +234,10 @@ def problems(result: dict) -> list[str]:
     return found + [f"{what}: {one}" for what in ("wrong", "left", "told") for one in result[what]]
 
 
-def run(site: Site, count: int, seed: int, skip: list[str], say, keep) -> dict:
-    """`keep` gets what there is after every kill."""
-    chance, kills = random.Random(seed), Kills(site, say, skip)
+def run(site: Site, count: int, seed: int, skip: list[str], before: list[dict], say, keep) -> dict:
+    """So many kills, those `before` among them. `keep` gets what there is after each of them."""
+    chance, kills, results = random.Random(f"{seed} {len(before)}"), Kills(site, say, skip), [*before]
     usual, which, begin = kills.measure(), 0, time.time()
-    results: list[dict] = []
     while len(results) < count:
         moment = chance.uniform(0.03, 0.97) * kills.seconds[which]
         result = kills.round(len(results) + 1, moment, which, with_hosts=len(results) % 2 == 1)
