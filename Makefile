@@ -11,7 +11,7 @@ COLLECTION := build/collections/ansible_collections/redisops/monitoring
 # The longest first, so that none of them is left alone at the end
 SCENARIOS := verify site redis_exporter provision alertmanager grafana node_exporter prometheus aws
 # What takes longer than a commit can wait for
-LONG := e2e-archive e2e-yace e2e-rotation e2e-remote_storage e2e-day_one e2e-awx e2e-doctor e2e-alerts e2e-quiet e2e-airgap e2e-campaign
+LONG := e2e-archive e2e-yace e2e-rotation e2e-remote_storage e2e-clusters e2e-day_one e2e-awx e2e-doctor e2e-alerts e2e-quiet e2e-airgap e2e-campaign
 
 .PHONY: help setup demo demo-down test test-all lint importer sanity unit e2e rules dashboards bench docs docs-site archive versions clean $(SCENARIOS:%=e2e-%) $(LONG)
 
@@ -22,7 +22,7 @@ help:
 	@echo 'make lint | sanity | unit | e2e | e2e-<scenario>   its parts ($(SCENARIOS))'
 	@echo 'make test-all   make test, and what takes hours: every job of AWX (e2e-awx), every fault found and fixed (e2e-doctor), every fault to its notification'
 	@echo '                (e2e-alerts), quiet under load (e2e-quiet), secret and CA changed without a gap (e2e-rotation), the archive alone (e2e-archive),'
-	@echo '                a pair that writes to a long-term storage (e2e-remote_storage), runs killed and a pair broken (e2e-campaign),'
+	@echo '                a pair that writes to a long-term storage (e2e-remote_storage), two clusters (e2e-clusters), runs killed and a pair broken (e2e-campaign),'
 	@echo '                YACE itself where Go is at hand (e2e-yace)'
 	@echo 'make rules      the alert rules with default thresholds, into build/rules/; FLAVOUR=mimir|amp|vmalert for the ruler of a store'
 	@echo 'make dashboards the JSON of our Grafana dashboards, into roles/grafana/files/'
@@ -91,7 +91,7 @@ e2e: setup
 	$(MAKE) --jobs=2 --output-sync=target $(SCENARIOS:%=e2e-%)
 
 # A proxy is for what the lab downloads, see molecule/site/create.yml; its hosts are asked directly.
-$(SCENARIOS:%=e2e-%) e2e-day_one e2e-awx e2e-rotation e2e-remote_storage e2e-doctor: e2e-%: setup
+$(SCENARIOS:%=e2e-%) e2e-day_one e2e-awx e2e-rotation e2e-remote_storage e2e-clusters e2e-doctor: e2e-%: setup
 	LAB_NO_PROXY="$$NO_PROXY" NO_PROXY='*' no_proxy='*' molecule test --scenario-name $*
 
 e2e-alerts: setup

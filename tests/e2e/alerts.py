@@ -22,6 +22,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
@@ -201,8 +202,8 @@ def problems_of(lines: list[dict], fault: Fault, status: str, timeout: float) ->
     return found
 
 
-def run_fault(watch: Watch, profile: Profile, key: str) -> dict:
-    """One fault from beginning to end; what is wrong is in `problems`."""
+def run_fault(watch: Watch, profile: Profile, key: str, meanwhile: Callable[[], object] | None = None) -> dict:
+    """One fault from beginning to end; what is wrong is in `problems`. meanwhile: what is done after it was told."""
     site, fault = watch.site, FAULTS[key]
     paths = {f"/{receiver}" for receiver in fault.receivers}
     deadline = time.time() + 900
@@ -222,6 +223,8 @@ def run_fault(watch: Watch, profile: Profile, key: str) -> dict:
         if lines:  # whatever follows within the group's interval would be a second page
             quiet_for = max(min(profile.interval[fault.severity] * 1.25, 75), fault.hold / profile.factor)
             time.sleep(max(quiet_for, begin + fault.lasts - time.time()))
+        if meanwhile:
+            meanwhile()
     finally:
         mended = time.time()
         fault.mend(site)

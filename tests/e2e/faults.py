@@ -159,13 +159,14 @@ def serve(node: int, valid: timedelta) -> Callable[[Site], float | None]:
         host = site.redis[node]
         expires = datetime.now(timezone.utc) + valid
         certificate, key = issue(site, host, expires)
+        directory = setting(site, host, "tls-cert-file").rpartition("/")[0]
         site.on(
             host,
-            "umask 077; cd /etc/redis/tls; csplit -s - /-----BEGIN.PRIVATE/ ; mv xx00 fault.crt; mv xx01 fault.key;"
+            f"umask 077; cd {directory}; csplit -s - /-----BEGIN.PRIVATE/ ; mv xx00 fault.crt; mv xx01 fault.key;"
             " chown redis: fault.crt fault.key",
             certificate + key,
         )
-        use(site, host, "fault")
+        use(site, host, f"{directory}/fault.crt", f"{directory}/fault.key")
         if valid > timedelta(hours=1):
             return None
         time.sleep((expires - datetime.now(timezone.utc)).total_seconds())
@@ -175,12 +176,20 @@ def serve(node: int, valid: timedelta) -> Callable[[Site], float | None]:
 
 
 def serve_own(node: int) -> Callable[[Site], None]:
-    return lambda site: use(site, site.redis[node], "server")
+    def mend(site: Site) -> None:
+        host = site.redis[node]
+        use(site, host, *(setting(site, host, name) for name in ("tls-cert-file", "tls-key-file")))
+
+    return mend
 
 
-def use(site: Site, host: str, name: str) -> None:
-    path = f"/etc/redis/tls/{name}"
-    site.redis_cli(host, "CONFIG", "SET", "tls-cert-file", f"{path}.crt", "tls-key-file", f"{path}.key")
+def setting(site: Site, host: str, name: str) -> str:
+    """In the file, not what Redis has now."""
+    return site.on(host, f'sed -n "s/^{name} //p" /etc/redis/redis.conf').strip()
+
+
+def use(site: Site, host: str, certificate: str, key: str) -> None:
+    site.redis_cli(host, "CONFIG", "SET", "tls-cert-file", certificate, "tls-key-file", key)
 
 
 def issue(site: Site, host: str, expires: datetime) -> tuple[str, str]:

@@ -40,6 +40,7 @@ class Site:
         except FileNotFoundError:
             raise SiteError(f"lab {name} is not there: tests/lab/lab.py up {name} --aws") from None
         self.address = {host: entry["address"] for host, entry in about["hosts"].items()}
+        self.cluster = {host: entry.get("cluster", "") for host, entry in about["hosts"].items()}
         self.redis = sorted(host for host, entry in about["hosts"].items() if entry["role"] == "redis")
         self.monitoring = sorted(host for host, entry in about["hosts"].items() if entry["role"] == "monitoring")
         self.aws = about["aws"]
@@ -67,7 +68,8 @@ class Site:
         """The answer of one node to its administrator."""
         quoted = " ".join('"' + word.replace('"', '\\"') + '"' for word in command)
         script = f"read -r REDISCLI_AUTH; export REDISCLI_AUTH; redis-cli --user admin_user {TLS} -e {quoted}"
-        return self.on(host, script, self.secret("redis_admin_password") + "\n").strip()
+        own = self.directory / f"secrets/{self.cluster[host]}_admin_password"
+        return self.on(host, script, self.secret(own.name if own.exists() else "redis_admin_password") + "\n").strip()
 
     def ec2(self):
         """The lab's AWS account."""

@@ -15,6 +15,8 @@ import aws
 import yaml
 from common import ROOT, write
 
+# Where there are two clusters: the second one, its administrator's password, and what the monitoring is called.
+OTHER_CLUSTER, OTHER_ADMIN, MONITORING_NAME = "stock", "stock_admin_password", "shop"
 INVENTORIES = ROOT / "inventories"
 DERIVED = {
     "redis_exporter_password": "redis_exporter/redis",
@@ -30,17 +32,20 @@ DERIVED = {
 }
 
 
-def make_secrets(directory: Path) -> None:
+def make_secrets(directory: Path, clusters: int = 1) -> None:
     """What a user has, and for the tests what the collection derives from it."""
     (directory / "secrets").mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in ("monitoring_secret", "redis_admin_password", "webhook_token"):
+    others = [OTHER_ADMIN] if clusters > 1 else []
+    for name in ("monitoring_secret", "redis_admin_password", "webhook_token", *others):
         path = directory / "secrets" / name
         if not path.exists():
             write(path, secrets.token_hex(32) + "\n", 0o600)
     secret = (directory / "secrets/monitoring_secret").read_text().strip()
     derive = runpy.run_path(str(ROOT / "plugins/plugin_utils/_settings/_secrets.py"))["derive"]
     for name, purpose in DERIVED.items():
-        write(directory / "secrets" / name, derive(secret, aws.CLUSTER, purpose) + "\n", 0o600)
+        of_node = purpose in ("redis_exporter/redis", "exporters/prometheus")
+        cluster = aws.CLUSTER if of_node or clusters == 1 else MONITORING_NAME
+        write(directory / "secrets" / name, derive(secret, cluster, purpose) + "\n", 0o600)
 
 
 def make_inventory(directory: Path, lab: dict, control: Path) -> None:
@@ -68,12 +73,58 @@ def make_inventory(directory: Path, lab: dict, control: Path) -> None:
             role: {"hosts": {n: {"ansible_host": h["address"]} for n, h in lab["hosts"].items() if h["role"] == role}}
             for role in ("redis", "monitoring")
         }
+        if lab.get("clusters", 1) > 1:
+            groups["redis"] = {"children": clusters_of(directory, lab, groups["redis"]["hosts"])}
         write(inventory / "hosts.yml", yaml.safe_dump(groups))
     connection = (Path(__file__).parent / "inventory/connection.yml").read_text()
     for name, value in {"directory": directory, "control": control}.items():
         connection = connection.replace(f"@{name}@", str(value))
     for group in ("redis", "monitoring"):
         write(inventory / f"group_vars/{group}.yml", connection)
+
+
+def clusters_of(directory: Path, lab: dict, hosts: dict[str, dict]) -> dict[str, dict]:
+    """The groups of two clusters, as docs/clusters.md has them; what only the lab needs is in files of its own."""
+    inventory, groups = directory / "inventory", {}
+    path = inventory / "group_vars/all/main.yml"
+    write(
+        path, path.read_text().replace(f"monitoring_cluster: {aws.CLUSTER}", f"monitoring_cluster: {MONITORING_NAME}")
+    )
+    settings = {
+        aws.CLUSTER: ({"monitoring_cluster": aws.CLUSTER, "monitoring_environment": "production"}, {}),
+        OTHER_CLUSTER: (
+            of_other_cluster(directory, lab),
+            {"lab_ca": f"{OTHER_CLUSTER}-ca", "lab_admin_password": OTHER_ADMIN},
+        ),
+    }
+    for cluster, (own, of_lab) in settings.items():
+        group = f"redis_{cluster.removeprefix('redis-')}"
+        names = [name for name in hosts if lab["hosts"][name]["cluster"] == cluster]
+        groups[group] = {"hosts": {name: hosts[name] for name in names}}
+        write(inventory / f"group_vars/{group}/main.yml", yaml.safe_dump(own, width=200))
+        write(inventory / f"group_vars/{group}/zz_lab.yml", yaml.safe_dump({"lab_group": group, **of_lab}))
+    return groups
+
+
+def of_other_cluster(directory: Path, lab: dict) -> dict:
+    """Everything that a cluster may have of its own."""
+    token = "{{ lookup('ansible.builtin.file', '%s/secrets/webhook_token') }}" % directory
+    return {
+        "monitoring_cluster": OTHER_CLUSTER,
+        "monitoring_environment": "staging",
+        "redis_exporter_acl_admin_password": "{{ lookup('ansible.builtin.file', '%s/secrets/%s') }}"
+        % (directory, OTHER_ADMIN),
+        "redis_exporter_redis_user": "watcher",
+        "redis_exporter_port": 9131,
+        "prometheus_exporter_port": 9131,
+        "prometheus_alert_thresholds": {"memory_high_percent": 40},
+        "alertmanager_receivers": [
+            {"name": f"{OTHER_CLUSTER}-{name}", "webhook": {"url": url, "public_url": True, "token": token}}
+            for name in ("chat", "oncall")
+            for url in [f"{lab['webhook']['url']}/{OTHER_CLUSTER}-{name}"]
+        ],
+        "alertmanager_levels": {"L1": [f"{OTHER_CLUSTER}-chat"], "L2": [f"{OTHER_CLUSTER}-oncall"]},
+    }
 
 
 # Names of the hosts as SSH and the tests know them; real accounts keep the instance id in the name.

@@ -43,7 +43,7 @@ Host *
 """
 
 
-def make_secrets(directory: Path) -> None:
+def make_secrets(directory: Path, clusters: int = 1) -> None:
     for name in SECRETS:
         path = directory / "secrets" / name
         if not path.exists():

@@ -32,19 +32,22 @@ import servers
 from common import ENVIRONMENT, LABS, MIRROR, ROOT, LabError, run, say, write
 
 WAIT_SECONDS = 120
+CLUSTERS = {aws.CLUSTER: 10, bare.OTHER_CLUSTER: 50}  # and the first address of each in a zone
 MIRROR_PORT = 8080
 MOTO_PORT = 5000
 WEBHOOK_PORT = 9099
 
 
-def hosts(subnet: str, redis: int, monitoring: int) -> dict[str, dict[str, str]]:
-    """Names and addresses: a quarter of the network is one availability zone's subnet."""
+def hosts(subnet: str, redis: int, monitoring: int, clusters: int = 1) -> dict[str, dict[str, str]]:
+    """Names and addresses, with so many nodes in each cluster: a quarter of the network is one zone's subnet."""
     base = ipaddress.IPv4Network(subnet).network_address
     made = {}
-    for number in range(redis):
-        zone = number % 3
-        name = f"redis-node-{number // 3 + 1}{'abc'[zone]}"
-        made[name] = {"role": "redis", "zone": "abc"[zone], "address": str(base + 64 * zone + 10 + number // 3)}
+    for cluster, first in list(CLUSTERS.items())[:clusters]:
+        for number in range(redis):
+            zone = number % 3
+            name = f"{cluster.partition('-')[0]}-node-{number // 3 + 1}{'abc'[zone]}"
+            made[name] = {"role": "redis", "zone": "abc"[zone], "address": str(base + 64 * zone + first + number // 3)}
+            made[name] |= {"cluster": cluster} if clusters > 1 else {}
     for number in range(monitoring):
         name = "prometheus-grafana" + (f"-{number + 1}" if number else "")
         zone = number % 3
@@ -75,7 +78,9 @@ def systems() -> tuple[str, str]:
     return suite, redis
 
 
-def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool, is_bare: bool) -> dict:
+def plan(
+    name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool, is_bare: bool, clusters: int
+) -> dict:
     """The lab as noted by an earlier start, or a new one with a network of its own."""
     lab = load(name)
     suite, redis_is = systems()
@@ -84,8 +89,10 @@ def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: 
             if lab[key] != value:
                 raise LabError(f"lab {name} exists with {variable}={lab[key]}: use that, or end it first")
         noted = [sum(host["role"] == role for host in lab["hosts"].values()) for role in ("redis", "monitoring")]
-        if noted != [redis, monitoring] or bool(lab["aws"]) != with_aws or lab.get("bare", False) != is_bare:
-            options = f"--redis {noted[0]} --monitoring {noted[1]}"
+        noted[0] //= lab.get("clusters", 1)
+        same = noted == [redis, monitoring] and lab.get("clusters", 1) == clusters
+        if not same or bool(lab["aws"]) != with_aws or lab.get("bare", False) != is_bare:
+            options = f"--redis {noted[0]} --monitoring {noted[1]} --clusters {lab.get('clusters', 1)}"
             options += "".join(f" --{option}" for option in ("aws", "bare") if lab.get(option))
             raise LabError(f"lab {name} exists with other options ({options}): use those, or lab.py down {name} first")
         return lab
@@ -99,7 +106,8 @@ def plan(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: 
         "redis_program": podman.REDIS[redis_is].program,
         "subnet": str(network),
         "gateway": gateway,
-        "hosts": hosts(str(network), redis, monitoring),
+        "hosts": hosts(str(network), redis, monitoring, clusters),
+        "clusters": clusters,
         "mirror": {"url": f"http://{gateway}:{servers.free_port(gateway, MIRROR_PORT)}"},
         "webhook": {"url": f"http://{gateway}:{servers.free_port(gateway, WEBHOOK_PORT)}", "stand_in": "webhook.py"},
         "aws": None,
@@ -122,14 +130,16 @@ def control_directory(name: str) -> Path:
     return Path(tempfile.gettempdir()) / f"redisops-{os.geteuid()}-{key}"
 
 
-def up(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool, is_bare: bool) -> None:
+def up(
+    name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bool, is_bare: bool, clusters: int
+) -> None:
     started = time.monotonic()
     podman.require()
     podman.settings()
     others = {entry["root"] for entry in podman.containers(name).values()} - {str(ROOT)}
     if others:
         raise LabError(f"lab {name} belongs to the checkout {others.pop()}: use another name, or end it there")
-    lab = plan(name, redis, monitoring, with_aws, unprovisioned, is_bare)
+    lab = plan(name, redis, monitoring, with_aws, unprovisioned, is_bare, clusters)
     maker = bare if is_bare else files
     directory = LABS / name
     control = control_directory(name)
@@ -139,7 +149,7 @@ def up(name: str, redis: int, monitoring: int, with_aws: bool, unprovisioned: bo
             pool.submit(podman.image, lab["suite"], podman.REDIS[lab["redis_is"]]),
             pool.submit(mirror.fill),
         )
-        maker.make_secrets(directory)
+        maker.make_secrets(directory, lab.get("clusters", 1))
         files.make_ssh(directory, lab["hosts"], control)
         tag, lab["versions"] = image.result(), versions.result()
     lab["grafana"] = grafana_repository.fill()
@@ -221,7 +231,12 @@ def prepare(lab: dict, directory: Path) -> None:
         for etc in made if about["role"] == "redis" else ("prometheus",):
             (directory / "hosts" / host / "etc" / etc / "tls").mkdir(mode=0o700, parents=True, exist_ok=True)
     (directory / "pki").mkdir(mode=0o700, exist_ok=True)
-    about = {"lab_dir": str(directory), "lab_bare": lab.get("bare", False), "lab_redis": lab["redis_program"]}
+    about = {
+        "lab_dir": str(directory),
+        "lab_bare": lab.get("bare", False),
+        "lab_redis": lab["redis_program"],
+        "lab_cas": ["ca", f"{bare.OTHER_CLUSTER}-ca"][: lab.get("clusters", 1)],
+    }
     arguments = ["--extra-vars", json.dumps(about)]
     absent = {name: {"ansible_host": host["address"]} for name, host in lab["hosts"].items() if is_absent(lab, host)}
     if absent:
@@ -323,6 +338,10 @@ def main() -> int:
     command.add_argument("name", type=lab_name)
     command.add_argument("--redis", type=count(0, without=(2,)), default=3, metavar="N", help="Redis nodes (default 3)")
     command.add_argument("--monitoring", type=count(0), default=1, metavar="N", help="monitoring hosts (default 1)")
+    command.add_argument(
+        "--clusters", type=int, choices=(1, 2), default=1,
+        help="Redis Clusters with so many nodes each; a second one has settings of its own",
+    )  # fmt: skip
     command.add_argument("--aws", action="store_true", help="with an AWS account (moto) and its inventory")
     command.add_argument("--bare", action="store_true", help="hosts as a user has them, with nothing of ours on them")
     command.add_argument("--unprovisioned", action="store_true", help="an account without monitoring instance")
@@ -346,7 +365,10 @@ def main() -> int:
             )
         with alone():
             if asked.command == "up":
-                up(asked.name, asked.redis, asked.monitoring, asked.aws, asked.unprovisioned, asked.bare)
+                if asked.clusters > 1 and (asked.aws or not asked.bare):
+                    parser.error("--clusters takes --bare, and no --aws")
+                kind = asked.aws, asked.unprovisioned, asked.bare
+                up(asked.name, asked.redis, asked.monitoring, *kind, asked.clusters)
             else:
                 down(asked.name)
     except LabError as error:

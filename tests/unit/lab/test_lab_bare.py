@@ -15,6 +15,7 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings impo
 sys.path.insert(0, str(Path(__file__).parents[2] / "lab"))
 
 import bare
+import lab as lab_py
 
 
 def test_every_derived_password_is_known(tmp_path):
@@ -50,3 +51,38 @@ def test_inventory_of_an_account(tmp_path, unprovisioned):
     ]
     as_shipped = (bare.INVENTORIES / "aws_ec2/aws_ec2.yml").read_text()
     assert ((inventory / "aws_ec2.yml").read_text() == as_shipped) is unprovisioned
+
+
+def test_two_clusters_have_all_that_differs_in_their_groups(tmp_path):
+    hosts = lab_py.hosts("10.213.1.0/24", redis=3, monitoring=1, clusters=2)
+    assert len({one["address"] for one in hosts.values()}) == len(hosts) == 7
+    lab = {
+        "hosts": hosts,
+        "clusters": 2,
+        "aws": None,
+        "gateway": "10.213.1.1",
+        "mirror": {"url": "http://10.213.1.1:8080"},
+        "webhook": {"url": "http://10.213.1.1:9099"},
+        "versions": {},
+        "grafana": {"version": "1", "repository": "r", "fingerprint": "f", "dashboard": True},
+    }
+    bare.make_secrets(tmp_path, clusters=2)
+    bare.make_inventory(tmp_path, lab, tmp_path)
+
+    def read(name):
+        return yaml.safe_load((tmp_path / "inventory" / name).read_text())
+
+    children = read("hosts.yml")["redis"]["children"]
+    assert {group: sorted(one["hosts"]) for group, one in children.items()} == {
+        "redis_prod": ["redis-node-1a", "redis-node-1b", "redis-node-1c"],
+        "redis_stock": ["stock-node-1a", "stock-node-1b", "stock-node-1c"],
+    }
+    names = [read(f"group_vars/{one}/main.yml")["monitoring_cluster"] for one in ("all", "redis_prod", "redis_stock")]
+    assert names == ["shop", "redis-prod", "stock"]
+    derive = _secrets.derive
+    secret = (tmp_path / "secrets/monitoring_secret").read_text().strip()
+    for name, cluster, purpose in (
+        ("exporter_web_password", "redis-prod", "exporters/prometheus"),
+        ("prometheus_admin_password", "shop", "prometheus/admin"),
+    ):
+        assert (tmp_path / "secrets" / name).read_text().strip() == derive(secret, cluster, purpose)
