@@ -219,7 +219,7 @@ def backfill(directory: Path, nodes: int) -> None:
     with path.open("w") as file:
         for job in TARGETS:
             up = replay.Series("up", 1.0, 0.0, False)
-            lines = {one: [*replay.series(one), up] for one in {kind(job, 0), kind(job, 1)}}
+            lines = {one: [*replay.series(one), up] for one in (kind(job, 0), kind(job, 1))}
             for number, target in enumerate(targets(nodes, job)):
                 labels = {**target["labels"], "job": job, "instance": target["targets"][0]}
                 metrics_path = labels.pop("__metrics_path__")

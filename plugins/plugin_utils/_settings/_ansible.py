@@ -146,9 +146,9 @@ class OtherHost(Mapping):
         except (AnsibleError, ValueError, TypeError) as err:
             raise _core.Unreadable(one_line(getattr(err, "message", None) or err)) from err
 
-    def get(self, name, default=None):
+    def get(self, key, default=None):
         """What cannot be templated is an error here, not the default."""
-        return self.value(name) if name in self.variables else default
+        return self.value(key) if key in self.variables else default
 
     def value(self, name):
         if name not in self.found:
