@@ -77,7 +77,8 @@ FOOT = """\
   man's switch calls. `site.yml` names the host and that it has no space.
 * **A clock that goes back** on a monitoring host: its Prometheus stores nothing until it is as late as it was: it
   refuses samples older than those it has. The other host pages in the usual time; `site.yml` names the clock and
-  changes nothing.
+  changes nothing. Then HostClockSkew is told for all Redis nodes at once: it is Prometheus' own clock. Its end
+  reached one of two receivers here.
 * **Levels with a delay** (L3 after 15 minutes) count from the first alert of a group: a second fault within 15 minutes
   of one that is over may reach L3 early. They are left out above.
 * **Alertmanager tells nobody for 95 s after a start** ([why](alerting.md)). A run that restarts both of a pair does so
