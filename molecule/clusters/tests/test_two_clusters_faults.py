@@ -63,7 +63,7 @@ TWELVE = [
 ]  # fmt: skip
 # The finding that doctor has to have of it.
 FOUND = {
-    "node-killed": "redis_stopped",
+    "node-killed": "redis_crashes",
     "node-hung": "redis_hung",
     "host-lost": "host_unreachable",
     "slots-lost": "cluster_fail",
@@ -82,6 +82,7 @@ def watch():
     alerts.FAULTS.update(FURTHER)
     alerts.set_up(site, PROFILE, "--tags=alertmanager,prometheus")
     alerts.wait_until_quiet(site)
+    site.redis = NODES[CLUSTER]  # what faults are done to
     return alerts.Watch(site)
 
 
