@@ -132,6 +132,23 @@ def counters(text: str, name: str) -> list[tuple[dict[str, str], float]]:
     return [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), float(value)) for labels, value in found]
 
 
+class Sending(t.NamedTuple):
+    """A store that Prometheus writes to, by its page of metrics."""
+
+    url: str
+    at: float  # time of the newest sample that was sent; 0 when nothing was since it started
+    lost: float  # samples refused for good since it started
+
+
+def remote_writes(page: str) -> list[Sending]:
+    name = "prometheus_remote_storage_"
+    lost = {labels.get("remote_name"): value for labels, value in counters(page, name + "samples_failed_total")}
+    return [
+        Sending(labels.get("url", ""), at, lost.get(labels.get("remote_name"), 0.0))
+        for labels, at in counters(page, name + "queue_highest_sent_timestamp_seconds")
+    ]
+
+
 def _sample(pair: t.Sequence[t.Any]) -> tuple[float, float]:
     return float(pair[0]), float(pair[1])
 

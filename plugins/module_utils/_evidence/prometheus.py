@@ -9,7 +9,7 @@ import re
 import time
 from urllib.parse import quote, urlsplit
 
-from .._prometheus import counters
+from .._prometheus import remote_writes
 from .._text import one_line
 from . import http, network
 from .probes import gather
@@ -48,16 +48,9 @@ def prometheus(options):
 
 def remote_write(page):
     """Each store that it sends to: how old the newest sample is that was sent, and whether it can be connected to."""
-    name = "prometheus_remote_storage_"
-    sent = counters(page, name + "queue_highest_sent_timestamp_seconds")
-    lost = {labels.get("remote_name"): value for labels, value in counters(page, name + "samples_failed_total")}
     found = [
-        {
-            "url": labels.get("url", ""),
-            "age": round(time.time() - at, 1) if at else None,  # nothing was sent since it started
-            "lost": lost.get(labels.get("remote_name"), 0),
-        }
-        for labels, at in sent
+        {"url": one.url, "age": round(time.time() - one.at, 1) if one.at else None, "lost": one.lost}
+        for one in remote_writes(page)
     ]
     late = [one["url"] for one in found if one["age"] is None or one["age"] > LATE]
     now = connections(late)

@@ -8,13 +8,11 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._prometheus import ApiError, Prometheus, counters
+from .._prometheus import ApiError, Prometheus, remote_writes
 from .rows import Row, failed, number, verdict
 
 ON_ITS_WAY = 20  # seconds that a sample may take to the store
 UNKNOWN = "whether the store has its samples is not known, because it cannot be asked from here"
-SENT = "prometheus_remote_storage_queue_highest_sent_timestamp_seconds"
-LOST = "prometheus_remote_storage_samples_failed_total"
 
 
 def no_answer(store: Prometheus) -> list[Row]:
@@ -28,15 +26,13 @@ def no_answer(store: Prometheus) -> list[Row]:
 
 def sent(prometheus: Prometheus, oldest: float) -> list[Row]:
     """How far the agent has sent what it scraped, a row for each store."""
-    page = prometheus.text("GET", "/metrics")
-    lost = {labels.get("remote_name"): value for labels, value in counters(page, LOST)}
     expected = "newest sample sent at most %s s ago" % number(oldest)
     found = []
-    for labels, at in counters(page, SENT):
-        age, refused = max(0.0, time.time() - at), lost.get(labels.get("remote_name"), 0)
-        text = "newest sample sent %s s ago" % number(age) if at else "nothing was sent since it started"
-        text += ", %s refused for good since it started" % number(refused) if refused else ""
-        found.append(verdict(age <= oldest, "remote write to %s" % labels.get("url", "?"), expected, text))
+    for one in remote_writes(prometheus.text("GET", "/metrics")):
+        age = max(0.0, time.time() - one.at)
+        text = "newest sample sent %s s ago" % number(age) if one.at else "nothing was sent since it started"
+        text += ", %s refused for good since it started" % number(one.lost) if one.lost else ""
+        found.append(verdict(age <= oldest, "remote write to %s" % (one.url or "?"), expected, text))
     return found or [failed("remote write", expected, "Prometheus sends to no store")]
 
 
