@@ -75,13 +75,13 @@ class ActionModule(ActionBase):
         matching = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
         nobody = [one for one in options["hosts"] if not matching.run([one], task_vars)]
         lines = [EMPTY % searched(one) for pattern in nobody for one in pattern.split(":")]
-        wanted = task_vars.get("ansible_limit") or "@"  # a file cannot be asked for here, and has all hosts
-        limit = None if "@" in wanted else {"localhost", *matching.run([wanted], task_vars)}
+        limit = _ansible.limited(task_vars)
+        limit = None if limit is None else {"localhost", *limit}
         roles = {} if lines else _ansible.roles_of_run(options["parts"], task_vars, self._templar, limit)
         aws, result["rules_are_right"] = [], False
         if "security_groups" in roles.get("localhost", []):
             aws, result["rules_are_right"] = self.ask_aws(task_vars)
-        lines += self.problems_of_controller(roles, task_vars) + self.problems_of(roles, task_vars) + aws
+        lines += self.problems_of(roles, task_vars) + aws
         changed = [host for host, of_host in roles.items() if _ansible.changing(of_host)]
         hosts, silent = [host for host in changed if host in task_vars["groups"]["all"] and options["examine"]], []
         if lines:
@@ -95,8 +95,7 @@ class ActionModule(ActionBase):
         """The same once more, for the hosts of this play, with what they and AWS have told meanwhile."""
         names = set(task_vars["ansible_play_hosts_all"])
         roles = _ansible.roles_of_run(options["parts"], task_vars, self._templar, names)
-        lines = self.problems_of_controller(roles, task_vars) + self.problems_of(roles, task_vars)
-        lines += options["problems"]
+        lines = self.problems_of(roles, task_vars) + options["problems"]
         lines += grouped(
             {name: told(task_vars["hostvars"].raw_get(name).get(options["status"])) for name in sorted(names)}
         )
@@ -104,20 +103,17 @@ class ActionModule(ActionBase):
             gone = names - set(task_vars["ansible_play_hosts"])
             fail(result, lines, [*options["silent"], *sorted(gone)])
 
-    def problems_of_controller(self, roles, task_vars):
-        needed = {one for some in roles.values() for one in some}
-        if any(_ansible.value("monitoring_reports_bucket", task_vars, self._templar, name) for name in roles):
-            needed.add("_reports")
-        return ["controller: %s" % line for line in _needs.of_controller(needed)]
-
     def problems_of(self, roles, task_vars):
-        found = {}
+        """What is wrong with the controller and with the settings of the hosts, whose variables are read once."""
+        found, needed = {}, {one for some in roles.values() for one in some}
         for name, of_host in roles.items():
             variables, host = _ansible.context(of_host, task_vars, self._templar, name)
+            if variables.get("monitoring_reports_bucket"):
+                needed.add("_reports")
             found[name] = _stack.problems(variables) + _reports.problems(variables)
             for role in [one for one in of_host if one not in JUDGED_LATER]:
                 found[name] += _core.judge(role, variables, host)[1] + _ansible.vault_problems(role, variables)
-        return grouped(found)
+        return ["controller: %s" % line for line in _needs.of_controller(needed)] + grouped(found)
 
     def ask_aws(self, task_vars):
         """What role security_groups would fail on, and whether it has nothing to do: by its modules in check mode."""

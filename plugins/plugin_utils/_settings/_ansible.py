@@ -114,55 +114,52 @@ class Variables(Mapping):
         return name in self.raw
 
 
-class OtherHosts(Mapping):
-    """The variables of all hosts as plain values. Each host is asked for once: that is what costs."""
+class AskedOnce(Mapping):
+    """A mapping whose values are worked out when they are asked for, and then remembered."""
 
-    def __init__(self, hostvars):
-        self.hostvars, self.found = hostvars, {}
+    def __init__(self, source):
+        self.source, self.found = source, {}
 
-    def __getitem__(self, name):
+    def value(self, name):
         if name not in self.found:
-            variables = self.hostvars[name]
-            self.found[name] = OtherHost(variables) if isinstance(variables, Mapping) else variables
+            self.found[name] = self.worked_out(self.source[name])
         return self.found[name]
 
+    def __getitem__(self, name):
+        return self.value(name)
+
     def __contains__(self, name):
-        return name in self.hostvars
+        return name in self.source
 
     def __iter__(self):
-        return iter(self.hostvars)
+        return iter(self.source)
 
     def __len__(self):
-        return len(self.hostvars)
+        return len(self.source)
 
 
-class OtherHost(Mapping):
-    def __init__(self, variables):
-        self.variables, self.found = variables, {}
+class OtherHosts(AskedOnce):
+    """The variables of all hosts as plain values. Each host is asked for once: that is what costs."""
+
+    @staticmethod
+    def worked_out(variables):
+        return OtherHost(variables) if isinstance(variables, Mapping) else variables
+
+
+class OtherHost(AskedOnce):
+    worked_out = staticmethod(plain)
 
     def __getitem__(self, name):
+        if name not in self.source:
+            raise KeyError(name)
         try:
             return self.value(name)
-        except (AnsibleError, ValueError, TypeError) as err:
+        except TEMPLATE_ERRORS as err:
             raise _core.Unreadable(one_line(getattr(err, "message", None) or err)) from err
 
     def get(self, key, default=None):
         """What cannot be templated is an error here, not the default."""
-        return self.value(key) if key in self.variables else default
-
-    def value(self, name):
-        if name not in self.found:
-            self.found[name] = plain(self.variables[name])
-        return self.found[name]
-
-    def __contains__(self, name):
-        return name in self.variables
-
-    def __iter__(self):
-        return iter(self.variables)
-
-    def __len__(self):
-        return len(self.variables)
+        return self.value(key) if key in self.source else default
 
 
 @lru_cache(maxsize=None)
@@ -202,14 +199,6 @@ def context(roles, task_vars, templar, name=None):
         variables = _stack.Variables(variables, given.__contains__, host)
         host = dataclasses.replace(host, variables=variables)
     return variables, host
-
-
-def value(name, task_vars, templar, host):
-    """One variable of a host of the inventory; None where it is not set, or cannot be read, which is told elsewhere."""
-    raw = {**task_vars["hostvars"].raw_get(host), "hostvars": task_vars["hostvars"]}
-    if not raw.get(name):
-        return None
-    return Variables(raw, templar.copy_with_new_env(available_variables=raw)).get(name)
 
 
 def _host(variables, raw, task_vars):

@@ -19,8 +19,9 @@ from .. import _scrape_targets
 from . import _core, _options, _secrets
 
 REDIS_GROUP = "redis"
-PORT = "prometheus_exporter_port"
+PORT, PASSWORD = "prometheus_exporter_port", "prometheus_exporter_password"
 # How Prometheus asks the exporters; each is an option prometheus_exporter_<name>.
+EXPORTER = "prometheus_exporter"
 CLIENT = ("scheme", "ca_file", "server_name", "cert_file", "key_file", "username", "password")
 
 
@@ -100,6 +101,24 @@ def own(host: _core.Host, role: str, names: Iterable[str]) -> dict[str, dict[str
     return found
 
 
+def of_clusters(s: dict, host: _core.Host, role: str, prefix: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The settings <prefix>_<name> of each of several clusters by name: what it says, else what this host says."""
+    given = own(host, role, [f"{prefix}_{name}" for name in names])
+    return {
+        cluster: {name: said.get(f"{prefix}_{name}", s[f"{prefix}_{name}"]) for name in names}
+        for cluster, said in given.items()
+    }
+
+
+def pair_problems(cluster: str, values: dict[str, Any], prefix: str, *pairs: tuple[str, str]) -> list[str]:
+    """Where a cluster has one of two settings without the other."""
+    return [
+        f"cluster {cluster}: {prefix}_{a} and {prefix}_{b} belong together: give both or none"
+        for a, b in pairs
+        if bool(values[a]) != bool(values[b])
+    ]
+
+
 def problems(host: _core.Host, role: str, names: Iterable[str]) -> list[str]:
     """What is wrong with these settings of clusters: a cluster has one value of each, and one that fits."""
     found = []
@@ -125,16 +144,19 @@ def slug(cluster: str) -> str:
 # --------------------------------------------------------------------------------------------------- the exporters
 
 
+def client(s: dict) -> dict[str, Any]:
+    """How this host asks exporters."""
+    return {name: s[f"{EXPORTER}_{name}"] for name in CLIENT}
+
+
 def clients(s: dict, host: _core.Host) -> dict[str, dict[str, Any]]:
     """How the exporters of a cluster are asked, of those that are asked otherwise than prometheus_exporter_* say."""
-    mine = {name: s[f"prometheus_exporter_{name}"] for name in CLIENT}
-    options = [f"prometheus_exporter_{name}" for name in CLIENT]
-    given = own(host, "prometheus", options)
+    mine, others = client(s), of_clusters(s, host, "prometheus", EXPORTER, CLIENT)
+    passwords = own(host, "prometheus", [PASSWORD])
     found = {}
     for cluster, members in nodes(host).items():
-        said = given.get(cluster, {})
-        wanted = {name: said.get(f"prometheus_exporter_{name}", mine[name]) for name in CLIENT}
-        if "prometheus_exporter_password" not in said:
+        wanted = dict(others.get(cluster, mine))
+        if PASSWORD not in passwords.get(cluster, {}):
             wanted["password"] = derived(host, members[0]) or wanted["password"]
         if cluster and wanted != mine:
             found[cluster] = wanted
@@ -143,9 +165,8 @@ def clients(s: dict, host: _core.Host) -> dict[str, dict[str, Any]]:
 
 def derived(host: _core.Host, node: str) -> str:
     """The password of the exporters of a node, where it follows from the secret: of the name that the node has."""
-    name = "prometheus_exporter_password"
     stack = host.variables
-    if name not in getattr(stack, "derived", {}) or stack.is_given(name):
+    if PASSWORD not in getattr(stack, "derived", {}) or stack.is_given(PASSWORD):
         return ""
     secret, cluster = (
         host.hostvars[node].get(one) or stack.own[one] for one in ("monitoring_secret", "monitoring_cluster")
@@ -155,8 +176,7 @@ def derived(host: _core.Host, node: str) -> str:
 
 def client_of(s: dict, host: _core.Host) -> dict[str, dict[str, Any]]:
     """How the exporter of each node is asked."""
-    mine = {name: s[f"prometheus_exporter_{name}"] for name in CLIENT}
-    others = clients(s, host)
+    mine, others = client(s), clients(s, host)
     return {node: others.get(cluster, mine) for cluster, members in nodes(host).items() for node in members}
 
 
@@ -195,16 +215,11 @@ def client_certificates(s: dict, host: _core.Host) -> list[dict[str, str]]:
 
 
 def client_problems(s: dict, host: _core.Host) -> list[str]:
-    found = problems(host, "prometheus", [*(f"prometheus_exporter_{name}" for name in CLIENT), PORT])
+    found = problems(host, "prometheus", [*(f"{EXPORTER}_{name}" for name in CLIENT), PORT])
     if s["prometheus_discovery"] == "ec2_sd" and len(set(ports(s, host).values())) > 1:
         found.append(f"prometheus_discovery is ec2_sd, which has one port: give all clusters the same {PORT}")
     for cluster, wanted in clients(s, host).items():
-        for a, b in (("cert_file", "key_file"), ("username", "password")):
-            if bool(wanted[a]) != bool(wanted[b]):
-                found.append(
-                    f"cluster {cluster}: prometheus_exporter_{a} and prometheus_exporter_{b} belong together:"
-                    " give both or none"
-                )
+        found += pair_problems(cluster, wanted, EXPORTER, ("cert_file", "key_file"), ("username", "password"))
     return found
 
 
@@ -221,8 +236,7 @@ def jobs(s: dict, host: _core.Host) -> list[dict[str, Any]]:
 
     All have the label job=redis-cluster, which rules and dashboards ask for.
     """
-    mine = {name: s[f"prometheus_exporter_{name}"] for name in CLIENT}
-    others = clients(s, host)
+    mine, others = client(s), clients(s, host)
     relabelling = []
     if others:
         names = "|".join(re.escape(cluster) for cluster in others)

@@ -14,7 +14,7 @@ ROLE = "blackbox_exporter"
 GIVEN = _core.given(ROLE)
 OWN_FLAGS = ["config.file", "web.listen-address", "web.config.file", "config.check"]
 OWN_CREDENTIALS = ["web.yml", "web.crt", "web.key", "redis_ca.crt", "redis.crt", "redis.key", "https_ca.crt"]
-REDIS = ("ca_file", "cert_file", "key_file", "server_name")  # each an option blackbox_exporter_redis_<name>
+OF_REDIS, REDIS = "blackbox_exporter_redis", ("ca_file", "cert_file", "key_file", "server_name")
 SECRET_KEYS = "password|credentials|bearer_token|client_secret"  # noqa: S105  # names
 
 
@@ -34,12 +34,11 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     found += _core.durations(s, ["blackbox_exporter_timeout"], "5s")
     for name, module in s["blackbox_exporter_modules"].items():
         found += module_problems(f"blackbox_exporter_modules.{name}", module)
-    found += _clusters.problems(host, ROLE, [f"blackbox_exporter_redis_{name}" for name in REDIS])
-    for cluster, how in clusters(s, host).items():
-        if bool(how["cert_file"]) != bool(how["key_file"]):
-            pair = "blackbox_exporter_redis_cert_file and blackbox_exporter_redis_key_file"
-            found.append(f"cluster {cluster}: {pair} belong together: give both or none")
-    taken = [name for cluster, how in clusters(s, host).items() for name in redis_files(how, cluster)]
+    found += _clusters.problems(host, ROLE, [f"{OF_REDIS}_{name}" for name in REDIS])
+    others = clusters(s, host)
+    for cluster, how in others.items():
+        found += _clusters.pair_problems(cluster, how, OF_REDIS, ("cert_file", "key_file"))
+    taken = [name for cluster, how in others.items() for name in redis_files(how, cluster)]
     found += _core.credential_names(s, ROLE, [*OWN_CREDENTIALS, *taken])
     return found + _core.flags_problems(s, ROLE, OWN_FLAGS)
 
@@ -116,18 +115,13 @@ def service(s: dict, host: _core.Host) -> dict:
 
 
 def of_redis(s: dict) -> dict[str, str]:
-    return {name: s[f"blackbox_exporter_redis_{name}"] for name in REDIS}
+    return {name: s[f"{OF_REDIS}_{name}"] for name in REDIS}
 
 
 def clusters(s: dict, host: _core.Host) -> dict[str, dict[str, str]]:
     """How Redis is probed in the clusters that say something else than the settings of this host."""
-    mine = of_redis(s)
-    said = _clusters.own(host, ROLE, [f"blackbox_exporter_redis_{name}" for name in REDIS])
-    wanted = {
-        cluster: {name: one.get(f"blackbox_exporter_redis_{name}", mine[name]) for name in REDIS}
-        for cluster, one in said.items()
-    }
-    return {cluster: one for cluster, one in wanted.items() if one != mine}
+    wanted = _clusters.of_clusters(s, host, ROLE, OF_REDIS, REDIS)
+    return {cluster: one for cluster, one in wanted.items() if one != of_redis(s)}
 
 
 def module_of(cluster: str) -> str:

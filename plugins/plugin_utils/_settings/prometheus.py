@@ -188,10 +188,9 @@ def thresholds(s: dict, host: _core.Host) -> dict[str, dict[str, float]]:
 
 def threshold_problems(s: dict, host: _core.Host) -> list[str]:
     """Of the thresholds of clusters."""
-    found = _clusters.problems(host, "prometheus", [THRESHOLDS])
+    found, known = _clusters.problems(host, "prometheus", [THRESHOLDS]), _rules.threshold_problems(s)
     for cluster, said in _clusters.own(host, "prometheus", [THRESHOLDS]).items():
         own = {**s, THRESHOLDS: {**s[THRESHOLDS], **(said.get(THRESHOLDS) or {})}}
-        known = _rules.threshold_problems(s)
         found += [f"cluster {cluster}: {line}" for line in _rules.threshold_problems(own) if line not in known]
     return found
 

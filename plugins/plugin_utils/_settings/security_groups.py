@@ -106,8 +106,13 @@ def redis_groups(s: dict, host: _core.Host) -> list[str]:
 
 
 def task_exporters(s: dict, host: _core.Host) -> dict | list[dict] | None:
-    calls = [task_rules(s, group, "exporters") for group in redis_groups(s, host)]
+    calls = exporter_calls(s, host)
     return calls if len(calls) > 1 else next(iter(calls), None)
+
+
+def exporter_calls(s: dict, host: _core.Host) -> list[dict]:
+    """One for each group of Redis nodes."""
+    return [task_rules(s, group, "exporters") for group in redis_groups(s, host)]
 
 
 def task_admins(s: dict, host: _core.Host) -> dict | None:
@@ -129,18 +134,15 @@ def rehearsal(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> tu
     planned = plan(s, host, found)
     if planned["problems"]:
         return planned["problems"], False
+    calls = [(REDIS_GROUP, call, planned["exporter_rules"]) for call in exporter_calls(s, host)]
+    calls.append(("monitoring_security_group", task_admins(s, host), planned["admin_rules"]))
     answers: list[tuple[str, dict]] = []
-    for task, setting, rules in (
-        ("exporters", "monitoring_redis_security_group", planned["exporter_rules"]),
-        ("admins", "monitoring_security_group", planned["admin_rules"]),
-    ):
-        calls = TASKS[task](s, host) or []
-        for call in (calls if isinstance(calls, list) else [calls]) if rules else []:
-            args = {**call["args"], "vpc_id": planned["vpc_id"], "rules": rules, "dry_run": not host.check_mode}
-            answers.append((setting, run(f"redisops.monitoring.{call['module']}", args)))
-            if unanswered(answers[-1][1]):  # asking again would take minutes
-                break
-        if answers and unanswered(answers[-1][1]):
+    for setting, call, rules in calls:
+        if not call or not rules:
+            continue
+        args = {**call["args"], "vpc_id": planned["vpc_id"], "rules": rules, "dry_run": not host.check_mode}
+        answers.append((setting, run(f"redisops.monitoring.{call['module']}", args)))
+        if unanswered(answers[-1][1]):  # asking again would take minutes
             break
     lines = [f"{setting}: {answer['msg']}" for setting, answer in answers if answer.get("failed")]
     return lines, any(answer.get("changed") for dummy, answer in answers)

@@ -140,13 +140,18 @@ def test_other_hosts_are_plain_and_asked_for_once():
     assert asked.count == ["one"] and "one" in hosts and "two" not in hosts and len(hosts) == 1
 
 
-def test_what_another_host_cannot_say():
+@pytest.mark.parametrize(
+    "error", [AnsibleError("'nobody' is undefined"), ZeroDivisionError("'nobody' is undefined")], ids=["2.19", "2.17"]
+)
+def test_what_another_host_cannot_say(error):
     class Broken(dict):
         def __getitem__(self, name):
-            raise AnsibleError("'nobody' is undefined")
+            raise error
 
     host = _ansible.OtherHosts({"one": Broken(a=1)})["one"]
     with pytest.raises(_core.Unreadable, match="'nobody' is undefined"):
         host["a"]
-    with pytest.raises(AnsibleError):
+    with pytest.raises(type(error)):
         host.get("a", "default")
+    with pytest.raises(KeyError, match="b"):
+        host["b"]
