@@ -30,7 +30,7 @@ import quiet
 import report
 import yaml
 from faults import FAULTS, Fault
-from lab_site import ROOT, Site, SiteError
+from lab_site import DEADMAN, ROOT, Site, SiteError
 
 RESULTS = ROOT / "build/alerts"
 FOR = {
@@ -47,7 +47,6 @@ UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 SLACK = 20
 # Empty groups are cleaned up every 30 s; before that a new alert would not get its group_wait.
 SETTLE = 35
-DEADMAN = "/deadman"
 # Pending for two hours before it is told: until then the first run of the collector has time.
 LATER = {"EbsSnapshotMetricAbsent"}
 

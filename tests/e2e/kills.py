@@ -14,7 +14,6 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import breaking
 import told
-from lab_site import ROOT, Site, SiteError
+from lab_site import DEADMAN, Site, SiteError
 from prober import Prober
 
 CHECKED = 4  # after so many kills one more run has to change nothing
@@ -105,14 +104,11 @@ def kill_tree(pid: int) -> None:
 
 def run_site(site: Site, *arguments: str, kill_after: float | None = None, name: str = "site") -> Run:
     """site.yml as a user runs it; killed after so many seconds, if it runs that long."""
-    program = str(Path(sys.executable).with_name("ansible-playbook"))
-    command = [program, f"--inventory={site.directory}/inventory", "playbooks/site.yml", *arguments]
     log = site.directory / f"campaign-{name}.log"
     began = time.monotonic()
     with log.open("w") as output:
         process = subprocess.Popen(
-            ["sh", "-c", '. "$0" && exec "$@"', str(site.directory / "env"), *command],
-            cwd=ROOT, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            **site.as_user("playbooks/site.yml", *arguments),
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
@@ -213,7 +209,7 @@ class Kills:
             after = run_site(site, *arguments, name="next")
             again = run_site(site, *arguments, name="again") if number % CHECKED == 0 else None
             down = prober.longest()
-        lines = [line for line in site.notifications(since) if line["path"] != told.DEADMAN]
+        lines = [line for line in site.notifications(since) if line["path"] != DEADMAN]
         tasks = re.findall(r"^TASK \[(.+?)\]", killed.output, re.M)
         return {
             "number": number, "moment": round(moment, 1), "newer": bool(which), "with_hosts": with_hosts,

@@ -27,6 +27,9 @@ SETTING = 'sed -n "s/^{} //p" /etc/redis/redis.conf'
 TLS = f"--tls --insecure --cert $({SETTING.format('tls-cert-file')}) --key $({SETTING.format('tls-key-file')})"
 
 
+DEADMAN = "/deadman"  # where the Watchdog arrives
+
+
 class SiteError(Exception):
     """One line: what failed, and why."""
 
@@ -115,14 +118,19 @@ class Site:
                     raise
                 time.sleep(5)
 
-    def playbook(self, path: str, *arguments: str) -> str:
-        """As a user runs it."""
+    def as_user(self, path: str, *arguments: str) -> dict[str, Any]:
+        """What subprocess takes to run a playbook as a user does."""
         command = [str(Path(sys.executable).with_name("ansible-playbook")), f"--inventory={self.directory}/inventory"]
+        return {
+            "args": ["sh", "-c", '. "$0" && exec "$@"', str(self.directory / "env"), *command, path, *arguments],
+            "cwd": ROOT,
+            "env": {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        }
+
+    def playbook(self, path: str, *arguments: str) -> str:
         done = subprocess.run(
-            ["sh", "-c", '. "$0" && exec "$@"', str(self.directory / "env"), *command, path, *arguments],
-            cwd=ROOT, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            capture_output=True, text=True, check=False, timeout=1800,
-        )  # fmt: skip
+            **self.as_user(path, *arguments), capture_output=True, text=True, check=False, timeout=1800
+        )
         if done.returncode:
             (self.directory / "playbook.log").write_text(done.stdout + done.stderr)
             raise SiteError(f"{path} failed in lab {self.name}: see {self.directory}/playbook.log")

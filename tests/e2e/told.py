@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
-DEADMAN = "/deadman"
+from lab_site import DEADMAN
 
 
 @dataclass(frozen=True)
