@@ -255,7 +255,8 @@ def test_no_nodes_at_all(check, service):
 
 URL = "https://store/api/v1/write"
 LABELS = '{remote_name="long-term",url="%s"}' % URL
-SENT, LOST = agent_test.SENT, agent_test.LOST
+SENT = "prometheus_remote_storage_queue_highest_sent_timestamp_seconds"
+LOST = "prometheus_remote_storage_samples_failed_total"
 
 
 def agent(behind=5.0, lost=0, **changed):
