@@ -167,7 +167,7 @@ def clock(stage: Stage) -> Iterator[Scene]:
             breaking.shift_python(site, host, 2 * seconds)
 
         def end() -> None:
-            breaking.right(site, host)
+            breaking.shift(site, host, 0)
             breaking.right_python(site, host)
 
         yield Scene(

@@ -6,8 +6,8 @@
     clock.py PID SECONDS    (as root, x86_64)
 
 Programs ask the kernel's vDSO what time it is, a page of code in each process. Its clock_gettime is replaced by one
-that asks the kernel and adds the seconds to the time of day; what measures durations stays right. A restart of the
-program ends it. Standard library only: it runs on the hosts.
+that asks the kernel and adds the seconds to the time of day; what measures durations stays right. With 0 seconds
+the clock is right again. Standard library only: it runs on the hosts.
 """
 
 from __future__ import annotations
