@@ -133,7 +133,7 @@ class Stage:
             seconds = self.page(problems)
             problems += scene.meanwhile()
             own = {
-                alert: self.wait_for(alert, receivers, since, since + 330)
+                alert: self.wait_for(alert, receivers, since, since + max(330, scene.lasts))
                 for alert, receivers in scene.expected.items()
             }
             time.sleep(max(HOLD, since + scene.lasts - time.time()))

@@ -78,9 +78,13 @@ class Versions:
             return False
         if os.path.islink(directory) or not os.path.isdir(directory):
             return True
-        return any(
-            name not in binaries or not os.path.isfile(self.path(version, name)) for name in os.listdir(directory)
-        )
+        try:
+            names = os.listdir(directory)
+        except FileNotFoundError:
+            return False  # another run has just removed it
+        if MANIFEST in names:
+            return False  # another run has just installed it
+        return any(name not in binaries or not os.path.isfile(self.path(version, name)) for name in names)
 
     def faults(self, version, binaries, digest):
         """What is wrong with an installed version: (as it is, as it should be, whether the archive is needed)."""

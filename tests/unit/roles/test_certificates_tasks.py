@@ -63,6 +63,7 @@ def sign(directory, names, key=None):
         .not_valid_before(now - datetime.timedelta(minutes=10))
         .not_valid_after(now + datetime.timedelta(days=2))
         .add_extension(alternative(names), True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), False)
         .sign(ca_key, hashes.SHA384())
     )
     (directory / "leaf.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -1542,6 +1542,20 @@ def test_many_runs_that_install_and_remove(run, root, from_src):
     assert not root.exists()
 
 
+def test_version_that_another_run_installs_after_the_first_look(run, root, from_src, monkeypatch):
+    """It is ours, though it was not there a moment ago."""
+    run(**from_src())
+    installed, looks = release_versions.Versions.installed, []
+
+    def late(self):
+        looks.append(1)
+        return installed(self) if len(looks) > 1 else []
+
+    monkeypatch.setattr(release_versions.Versions, "installed", late)
+    assert run(state="absent")["changed"] is True
+    assert not root.exists()
+
+
 def test_lock_that_was_removed_between_opening_and_taking_it(run, root, from_src, monkeypatch):
     """The run before removed root; who locks the file that is gone locks nothing."""
     run(**from_src())
