@@ -508,6 +508,19 @@ FAULTS = (
         wait=1,
     ),
     Fault(
+        "The certificate of Redis was renewed in time and not loaded",
+        "redis_cert_renewed",
+        both(
+            certificate(*REDIS_TLS, "systemctl restart redis-server", days=10),
+            certificate(*REDIS_TLS, "true"),
+        ),
+        wait=1,
+        severity="warning",
+        edit=lambda stack: stack["hosts"][NODE]["evidence"]["redis"]["shown"].update(
+            fingerprint="0ld", not_after=int(stack["time"]) + 10 * 86400
+        ),
+    ),
+    Fault(
         "The certificate of Redis comes from another CA",
         "redis_cert_untrusted",
         certificate(*REDIS_TLS, RESTART_REDIS, ca="other"),

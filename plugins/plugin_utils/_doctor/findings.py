@@ -191,6 +191,9 @@ WARNINGS = {
     },
     "redis_tls": {
         "redis_files_broken": "Redis runs, and would not start again with the files it has now",
+        "redis_cert_renewed": (
+            "Redis still shows its old certificate, which expires in %(days)d days: the renewed one is not loaded"
+        ),
         "key_readable": "every user of the host may read the private key %(path)s",
         "cert_expiring": "%(path)s expires in %(days)d days",
     },

@@ -15,6 +15,7 @@ from .fixes import by_hand, copy_of, not_owned, on, owned_by, playbook, renew, u
 from .stack import date, number, sans_with, shows, size
 
 CERT_WARNING_DAYS = 30
+RELOAD_SECONDS = 3600  # a file that is valid so much longer was renewed
 BUS_OFFSET = 10000  # the cluster bus listens this far above the port for clients
 LOG_TELLS = re.compile(r"#|error|fail|bad|fatal|can't|no such", re.I)
 
@@ -243,10 +244,8 @@ def certificate(stack, name, cause, text, restart):
     shown = stack.evidence(name, "redis", "shown")
     stored = stack.evidence(name, "redis", "files", "redis_server") or {"path": "the certificate of Redis"}
     seen = [text, shows(shown)]
-    other = stored.get("fingerprint") and shown and stored["fingerprint"] != shown.get("fingerprint")
-    if other and not stored.get("problem") and stored.get("days_left", 0) > 0:
-        seen.append("%s holds another one, valid until %s" % (stored["path"], date(stored["not_after"])))
-        yield finding("redis_cert_not_loaded", name, seen, [restart])
+    if is_other(stored, shown):
+        yield finding("redis_cert_not_loaded", name, [*seen, holds(stored)], [restart])
     elif cause == "expired":
         yield finding("redis_cert_expired", name, seen, [renew(name, stored, "server"), restart])
     elif cause == "not_yet_valid":
@@ -260,6 +259,16 @@ def certificate(stack, name, cause, text, restart):
         yield finding("redis_cert_name", name, seen, [renew(name, stored, "server", sans), restart], name=asked)
     else:
         yield untrusted(stack, name, shown, stored, seen, restart)
+
+
+def is_other(stored, shown):
+    """Whether the file holds a usable certificate that Redis does not show."""
+    other = stored.get("fingerprint") and shown and stored["fingerprint"] != shown.get("fingerprint")
+    return bool(other) and not stored.get("problem") and stored.get("days_left", 0) > 0
+
+
+def holds(stored):
+    return "%s holds another one, valid until %s" % (stored["path"], date(stored["not_after"]))
 
 
 def untrusted(stack, name, shown, stored, seen, restart):
@@ -286,6 +295,18 @@ def next_start(stack, name):
     problem = found.get("problem")
     if problem and "expired" not in problem and not stack.has_error(name, ("redis", "redis_tls")):
         yield finding("redis_files_broken", name, [problem], [renew(name, found, "server")])
+
+
+def not_loaded(stack, name):
+    """A renewed certificate that Redis does not show yet, while the old one is still valid."""
+    if not runs(stack, name) or stack.has_error(name, ("redis", "redis_tls")):
+        return
+    shown = stack.evidence(name, "redis", "shown")
+    stored = stack.evidence(name, "redis", "files", "redis_server")
+    if is_other(stored, shown) and stored["not_after"] - shown["not_after"] > RELOAD_SECONDS:
+        restart = on(name, "sudo systemctl restart %s" % stack.redis_unit(name)[0])
+        days = (shown["not_after"] - stack.time) / 86400
+        yield finding("redis_cert_renewed", name, [shows(shown), holds(stored)], [restart], days=days)
 
 
 def keys_readable(stack, name):

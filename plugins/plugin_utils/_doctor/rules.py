@@ -40,6 +40,7 @@ RULES = (
             redis.down,
             redis.answer,
             redis.next_start,
+            redis.not_loaded,
             redis.keys_readable,
             redis.memory_full,
             redis.persistence,
