@@ -157,10 +157,15 @@ def no_room(stage: Stage, host: str) -> list[str]:
 
 
 def clock(stage: Stage) -> Iterator[Scene]:
-    """The services of a monitoring host have another clock, and Ansible's modules there."""
+    """The services of a monitoring host have another clock, and Ansible's modules there.
+
+    Alerts of a Prometheus that is behind end, by its clock, before now: the other Alertmanager takes them for over, and
+    what they muted is told. That is a documented two.
+    """
     site = stage.site
     host = site.monitoring[0]
     for seconds, name in ((-SHIFT, "behind"), (SHIFT, "ahead")):
+        behind = seconds < 0
 
         def begin(seconds: int = seconds) -> None:
             breaking.shift(site, host, seconds)
@@ -173,7 +178,8 @@ def clock(stage: Stage) -> Iterator[Scene]:
         yield Scene(
             f"clock of `{host}` {SHIFT // 60} minutes {name}, and right again", host, begin, end,
             {"HostClockSkew": P2}, meanwhile=lambda: wrong_clock(stage, host), blind=True,
-            lasts=SHIFT + 240 if seconds < 0 else 0,  # Prometheus stores nothing until it is as late as it was
+            lasts=SHIFT + 240 if behind else 0,  # Prometheus stores nothing until it is as late as it was
+            most=2 if behind else 1, echoes=frozenset({"RedisClusterSlotsFail"} if behind else ()),
         )  # fmt: skip
 
 

@@ -62,6 +62,7 @@ class Scene:
     end: Callable[[], object]
     expected: dict[str, tuple[str, ...]] = field(default_factory=dict)  # who is told of what, beside Redis' fault
     most: int = 1  # how often the same is told
+    echoes: frozenset[str] = frozenset()  # further alerts that may be told
     meanwhile: Callable[[], list[str]] = list  # what else has to hold while it is broken: problems
     lasts: float = 0  # seconds at least
     after: Callable[[], list[str]] = list  # what has to hold when it is mended
@@ -174,7 +175,7 @@ class Stage:
         for notice in notices:
             names = ", ".join(sorted(notice.new | notice.over))
             say(f"  {datetime.fromtimestamp(notice.at, timezone.utc):%H:%M:%S} {notice.path} {notice.kind} {names}")
-        problems += told.problems(notices, expected, scene.most, ECHOES)
+        problems += told.problems(notices, expected, scene.most, ECHOES | scene.echoes)
         notices = [
             notice for notice in notices if not (notice.new | notice.over) or (notice.new | notice.over) - ECHOES
         ]
