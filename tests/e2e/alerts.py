@@ -304,9 +304,10 @@ def set_up(site: Site, profile: Profile, *arguments: str) -> str:
     path.write_text(json.dumps(profile.variables(), indent=1))
     site.playbook("playbooks/site.yml", f"--extra-vars=@{path}", *arguments)
     for host in site.redis:
-        timeout = str(5000 // profile.factor)
-        # The nodes share a machine with everything else: its stalls are no slow commands.
-        site.redis_cli(host, "CONFIG", "SET", "cluster-node-timeout", timeout, "slowlog-log-slower-than", "1000000")
+        # The nodes share a machine with everything else: its stalls are no slow commands. Also after a restart.
+        for setting in (f"cluster-node-timeout {5000 // profile.factor}", "slowlog-log-slower-than 1000000"):
+            site.redis_cli(host, "CONFIG", "SET", *setting.split())
+            site.on(host, f"echo {setting} >> /etc/{site.program}/{site.program}.conf")
     return str(path)
 
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from lab_site import Site
+from lab_site import SETTING, Site
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "lab"))
 
 P1, P2 = ("chat", "oncall"), ("chat", "oncall")
 P3 = ("chat",)
-DROP_IN = "/run/systemd/system/redis-server.service.d/stay-dead.conf"
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,22 @@ class Fault:
 # A node
 
 
+def drop_in(site: Site) -> str:
+    return f"/run/systemd/system/{site.redis_unit}.service.d/stay-dead.conf"
+
+
 def kill(site: Site) -> None:
     """kill -9, and systemd does not start it again."""
+    path = drop_in(site)
     site.on(
         site.redis[0],
-        f'mkdir -p $(dirname {DROP_IN}); printf "[Service]\\nRestart=no\\n" > {DROP_IN}; systemctl daemon-reload;'
-        " systemctl kill --signal=KILL redis-server",
+        f'mkdir -p $(dirname {path}); printf "[Service]\\nRestart=no\\n" > {path}; systemctl daemon-reload;'
+        f" systemctl kill --signal=KILL {site.redis_unit}",
     )
 
 
 def start(site: Site) -> None:
-    site.on(site.redis[0], f"rm -f {DROP_IN}; systemctl daemon-reload; systemctl restart redis-server")
+    site.on(site.redis[0], f"rm -f {drop_in(site)}; systemctl daemon-reload; systemctl restart {site.redis_unit}")
 
 
 def container(site: Site, *command: str) -> None:
@@ -68,7 +72,7 @@ def container(site: Site, *command: str) -> None:
 
 
 def signal(name: str) -> Callable[[Site], None]:
-    return lambda site: site.on(site.redis[0], f"pkill -{name} -x redis-server") and None
+    return lambda site: site.on(site.redis[0], f"pkill -{name} -x {site.redis_unit}") and None
 
 
 # The cluster
@@ -185,7 +189,7 @@ def serve_own(node: int) -> Callable[[Site], None]:
 
 def setting(site: Site, host: str, name: str) -> str:
     """In the file, not what Redis has now."""
-    return site.on(host, f'sed -n "s/^{name} //p" /etc/redis/redis.conf').strip()
+    return site.on(host, SETTING.format(name).replace("PROGRAM", site.program)).strip()
 
 
 def use(site: Site, host: str, certificate: str, key: str) -> None:
@@ -199,7 +203,7 @@ def issue(site: Site, host: str, expires: datetime) -> tuple[str, str]:
 
     ca = x509.load_pem_x509_certificate((site.directory / "pki/ca.crt").read_bytes())
     ca_key = serialization.load_pem_private_key((site.directory / "pki/ca.key").read_bytes(), None)
-    request = x509.load_pem_x509_csr((site.directory / f"pki/{host}-etc-redis-tls-server.csr").read_bytes())
+    request = x509.load_pem_x509_csr((site.directory / f"pki/{host}-etc-{site.program}-tls-server.csr").read_bytes())
     key = ec.generate_private_key(ec.SECP256R1())
     builder = x509.CertificateBuilder(ca.subject, request.subject, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(expires - timedelta(days=365)).not_valid_after(expires)

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
 import authority
 
-# On the node itself; --insecure, because one fault is a certificate that has expired.
-SETTING = 'sed -n "s/^{} //p" /etc/redis/redis.conf'
+# On the node itself, of Redis or Valkey; --insecure, because one fault is a certificate that has expired.
+SETTING = 'sed -n "s/^{} //p" /etc/PROGRAM/PROGRAM.conf'
 TLS = f"--tls --insecure --cert $({SETTING.format('tls-cert-file')}) --key $({SETTING.format('tls-key-file')})"
 
 
@@ -47,6 +47,8 @@ class Site:
         self.redis = sorted(host for host, entry in about["hosts"].items() if entry["role"] == "redis")
         self.monitoring = sorted(host for host, entry in about["hosts"].items() if entry["role"] == "monitoring")
         self.aws = about["aws"]
+        self.program = about["redis_program"]  # redis or valkey, see LAB_REDIS
+        self.redis_unit = f"{self.program}-server"
         self.arrived = self.directory / "notifications.jsonl"
 
     @functools.cached_property
@@ -70,7 +72,8 @@ class Site:
     def redis_cli(self, host: str, *command: str) -> str:
         """The answer of one node to its administrator."""
         quoted = " ".join('"' + word.replace('"', '\\"') + '"' for word in command)
-        script = f"read -r REDISCLI_AUTH; export REDISCLI_AUTH; redis-cli --user admin_user {TLS} -e {quoted}"
+        login = f"read -r REDISCLI_AUTH; export REDISCLI_AUTH; PROGRAM-cli --user admin_user {TLS} -e"
+        script = f"{login.replace('PROGRAM', self.program)} {quoted}"
         own = self.directory / f"secrets/{self.cluster[host]}_admin_password"
         return self.on(host, script, self.secret(own.name if own.exists() else "redis_admin_password") + "\n").strip()
 

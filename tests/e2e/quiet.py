@@ -28,7 +28,7 @@ class Load(threading.Thread):
         super().__init__(daemon=True)
         self.address, self.pause = site.address[host], 2 / per_second
         self.tag, self.password = site.tag(host), site.secret("redis_admin_password")
-        tls = site.directory / "hosts" / host / "etc/redis/tls"
+        tls = site.directory / "hosts" / host / f"etc/{site.program}/tls"
         self.context = ssl.create_default_context(cafile=str(site.directory / "pki/ca.crt"))
         self.context.load_cert_chain(str(tls / "server.crt"), str(tls / "server.key"))
         self.stop, self.commands, self.lost = threading.Event(), 0, 0
@@ -75,7 +75,7 @@ def run(site: Site, minutes: float, variables: str, say) -> dict:
             "playbooks/silence.yml", f"--extra-vars=@{variables}", "-esilence_state=present", f"-esilence_node={host}",
             f"-esilence_duration={SILENCE_MINUTES}m", "-esilence_comment=restart",
         )  # fmt: skip
-        site.on(host, "systemctl restart redis-server")
+        site.on(host, f"systemctl restart {site.redis_unit}")
         wait_for_cluster(site)
     say("site.yml again")
     output = site.playbook("playbooks/site.yml", f"--extra-vars=@{variables}")

@@ -22,10 +22,10 @@ PROFILE = alerts.PROFILES["fast"]
 
 
 def owner(user):
-    """Of the directory that snapshots are written to; and a snapshot."""
+    """Of the directory that snapshots are written to, by default Redis' own; and a snapshot."""
 
     def change(site):
-        site.on(site.redis[1], f"chown {user} /var/lib/redis")
+        site.on(site.redis[1], f"chown {user or site.program} /var/lib/{site.program}")
         site.redis_cli(site.redis[1], "BGSAVE")
 
     return change
@@ -40,7 +40,7 @@ def on_node(*commands):
 FURTHER = {
     "snapshot-fails": faults.Fault(
         "The directory of snapshots belongs to root", "RedisRdbSaveFailing", "P2", "redis-P2",
-        owner("root"), owner("redis"),
+        owner("root"), owner(""),
     ),
     "exporter-filtered": faults.Fault(
         "A packet filter before the exporter", "RedisTargetDown", "P2", "redis-P2",
@@ -71,7 +71,9 @@ FOUND = {
     "exporter-stopped": "exporter_stopped",
     "exporter-filtered": "port_filtered",
     "node-exporter-stopped": "node_exporter_stopped",
-    "snapshot-fails": "redis_persistence",
+    "snapshot-fails": "redis_data",
+    "certificate-14d": "redis_cert_renewed",
+    "certificate-30d": "redis_cert_renewed",
 }
 
 
