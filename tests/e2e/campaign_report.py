@@ -75,10 +75,12 @@ FOOT = """\
   every start again, until it has 128 MiB. HostFilesystemFull tells before (10 % left). When a disk fills at once, the
   other host tells that Prometheus is down; where there is none, the Watchdog stops after five minutes, and the dead
   man's switch calls. `site.yml` names the host and that it has no space.
-* **A clock that goes back** on a monitoring host: its Prometheus stores nothing until it is as late as it was: it
-  refuses samples older than those it has. The other host pages in the usual time; `site.yml` names the clock and
-  changes nothing. Then HostClockSkew is told for all Redis nodes at once: it is Prometheus' own clock. Its end
-  reached one of two receivers here.
+* **A clock that is minutes wrong** on one host of a pair loses no page, and makes noise: keep a time service running.
+  `site.yml` names the clock and changes nothing. HostClockSkew is told for all Redis nodes at once: it is Prometheus'
+  own clock. Behind: its Prometheus stores nothing until it is as late as it was, because it refuses samples older than
+  those it has. Its alerts then end, by its clock, before now: the other Alertmanager takes them for over, tells an end
+  that is none, and later pages again. Ahead: the same begins at once, and goes on for minutes after the clock is
+  right, until Prometheus stores again. What the lost page muted, such as RedisInstanceDown, is told then, too.
 * **Levels with a delay** (L3 after 15 minutes) count from the first alert of a group: a second fault within 15 minutes
   of one that is over may reach L3 early. They are left out above.
 * **Alertmanager tells nobody for 95 s after a start** ([why](alerting.md)). A run that restarts both of a pair does so
