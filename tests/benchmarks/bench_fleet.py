@@ -130,7 +130,8 @@ class Fleet:
         command = ["ansible-playbook", "-vvv", "-i", side.inventory, side.playbook, *side.arguments]
         done = subprocess.run(command, cwd=ROOT, env=side.environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise RuntimeError(f"{side.playbook.name} failed:\n{done.stdout[-3000:]}")
+            why = [line for line in done.stdout.splitlines() if line.startswith(("fatal:", "[ERROR]"))]
+            raise RuntimeError("\n".join([f"{side.playbook.name} failed:", *why[:5], done.stdout[-1000:]]))
         addresses = {about["address"]: host for host, about in self.lab["hosts"].items()}
         found = dict.fromkeys([*self.nodes, *self.monitoring], 0)
         for address in re.findall(r"^<(\S+)> SSH: EXEC ssh", done.stdout, re.MULTILINE):

@@ -71,6 +71,10 @@ FOOT = """\
   is away. Its return is told as the end of that, and nothing else. Its own data has a gap for the time.
 * **The pair cut in two is the documented two**: each half tells what it sees, so a fault is told twice, and each tells
   that the other is away. Healed, silences made on either side are on both.
+* **A host of the pair that reaches nobody** sees everything down, and cannot tell. Healed, its Alertmanager delivers
+  what it had wanted to tell, and its Prometheus gives the other one alerts that are over at its next scrape: Redis'
+  page comes again, once for each that knew of it, and a few more end within two minutes. It is
+  AlertmanagerNotificationsFailing that says which came late. Silence the host before its network is worked on.
 * **A full disk** stops Prometheus from storing anything while it calls itself healthy; minutes later it ends, and after
   every start again, until it has 128 MiB. HostFilesystemFull tells before (10 % left). When a disk fills at once, the
   other host tells that Prometheus is down; where there is none, the Watchdog stops after five minutes, and the dead
