@@ -283,6 +283,7 @@ def main() -> int:
     parser.add_argument("--lab", help="one that is up, bare, blank and with a node more than --nodes; it stays")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit("bench_fleet: ended"))  # with the lab
+    os.environ["ANSIBLE_TIMEOUT"] = "60"  # thirty hosts share this machine's processors: sudo may take longer than 12 s
     bench_site.BENCH.mkdir(parents=True, exist_ok=True)
     podman.settings()
     sizes = [of_size(nodes, arguments.runs, arguments.lab) for nodes in arguments.nodes]

@@ -254,8 +254,9 @@ def playbook(directory: Path, path: Path, *arguments: str):
     beside = Path(sys.executable).with_name("ansible-playbook")
     program = str(beside) if beside.exists() else "ansible-playbook"
     ENVIRONMENT.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
+    # It ends with this command, also when that is killed: another lab may have the addresses next.
     # `env` is sourced as a user sources it, so that both see the same inventory.
-    with_env = ["sh", "-c", '. "$0" && exec "$@"', str(directory / "env")]
+    with_env = ["setpriv", "--pdeathsig=TERM", "sh", "-c", '. "$0" && exec "$@"', str(directory / "env")]
     return run(*with_env, program, f"--inventory={directory}/inventory", str(path), *arguments, check=False, cwd=ROOT)
 
 
