@@ -98,9 +98,14 @@ class Lab:
         assert done.returncode == 0, f"{command} on {name}: {output}{done.stderr.decode(errors='replace')}"
         return output
 
+    @property
+    def redis_cli(self):
+        """How a command of an administrator of Redis begins, in the shell of a node."""
+        return REDIS_CLI.replace("PROGRAM", self.redis_program)
+
     def redis(self, name, words):
         """As an administrator of Redis."""
-        return self.shell(name, REDIS_CLI.replace("PROGRAM", self.redis_program) + words).strip()
+        return self.shell(name, self.redis_cli + words).strip()
 
     def call(self, url, login="", token="", data=None, method=None, timeout=20):
         """Status and body of an answer; a login is USER:PASSWORD, data what is sent as JSON."""

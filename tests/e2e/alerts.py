@@ -307,7 +307,7 @@ def set_up(site: Site, profile: Profile, *arguments: str) -> str:
         # The nodes share a machine with everything else: its stalls are no slow commands. Also after a restart.
         for setting in (f"cluster-node-timeout {5000 // profile.factor}", "slowlog-log-slower-than 1000000"):
             site.redis_cli(host, "CONFIG", "SET", *setting.split())
-            site.on(host, f"echo {setting} >> /etc/{site.program}/{site.program}.conf")
+            site.on(host, f"echo {setting} >> {site.redis_conf}")
     return str(path)
 
 

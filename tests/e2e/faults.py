@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from lab_site import SETTING, Site
+from lab_site import Site
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "lab"))
 
@@ -188,8 +188,7 @@ def serve_own(node: int) -> Callable[[Site], None]:
 
 
 def setting(site: Site, host: str, name: str) -> str:
-    """In the file, not what Redis has now."""
-    return site.on(host, SETTING.format(name).replace("PROGRAM", site.program)).strip()
+    return site.on(host, site.setting(name)).strip()
 
 
 def use(site: Site, host: str, certificate: str, key: str) -> None:

@@ -22,11 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
 import authority
 
-# On the node itself, of Redis or Valkey; --insecure, because one fault is a certificate that has expired.
-SETTING = 'sed -n "s/^{} //p" /etc/PROGRAM/PROGRAM.conf'
-TLS = f"--tls --insecure --cert $({SETTING.format('tls-cert-file')}) --key $({SETTING.format('tls-key-file')})"
-
-
 DEADMAN = "/deadman"  # where the Watchdog arrives
 
 
@@ -49,6 +44,7 @@ class Site:
         self.aws = about["aws"]
         self.program = about["redis_program"]  # redis or valkey, see LAB_REDIS
         self.redis_unit = f"{self.program}-server"
+        self.redis_conf = f"/etc/{self.program}/{self.program}.conf"
         self.arrived = self.directory / "notifications.jsonl"
 
     @functools.cached_property
@@ -69,11 +65,17 @@ class Site:
             raise SiteError(f"{host}: {script.splitlines()[0]}: {(done.stderr or done.stdout).strip()[-300:]}")
         return done.stdout
 
+    def setting(self, name: str) -> str:
+        """Shell for a node: what the file of Redis' settings says, not what Redis has now."""
+        return f'sed -n "s/^{name} //p" {self.redis_conf}'
+
     def redis_cli(self, host: str, *command: str) -> str:
         """The answer of one node to its administrator."""
         quoted = " ".join('"' + word.replace('"', '\\"') + '"' for word in command)
-        login = f"read -r REDISCLI_AUTH; export REDISCLI_AUTH; PROGRAM-cli --user admin_user {TLS} -e"
-        script = f"{login.replace('PROGRAM', self.program)} {quoted}"
+        certificate, key = self.setting("tls-cert-file"), self.setting("tls-key-file")
+        # --insecure, because one fault is a certificate that has expired.
+        login = f"--user admin_user --tls --insecure --cert $({certificate}) --key $({key})"
+        script = f"read -r REDISCLI_AUTH; export REDISCLI_AUTH; {self.program}-cli {login} -e {quoted}"
         own = self.directory / f"secrets/{self.cluster[host]}_admin_password"
         return self.on(host, script, self.secret(own.name if own.exists() else "redis_admin_password") + "\n").strip()
 

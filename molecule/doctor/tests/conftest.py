@@ -55,7 +55,7 @@ class Lab(lab_client.Lab):
 
     def block(self, host, words):
         """A command that does not end, sent by somebody who waits for it."""
-        self.shell(host, f"( {lab_client.REDIS_CLI}{words} ) < /dev/null > /dev/null 2>&1 &")
+        self.shell(host, f"( {self.redis_cli}{words} ) < /dev/null > /dev/null 2>&1 &")
 
     # ----------------------------------------------------------------------------------------------- Grafana
 
