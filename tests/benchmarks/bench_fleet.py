@@ -4,9 +4,10 @@
 """What a Redis node costs the one who runs site.yml: first run, unchanged runs, one node added, the proof.
 
     bench_fleet.py                  3 nodes
-    bench_fleet.py --nodes 3 10 30  the tables of docs/performance.md; 31 hosts want fs.inotify.max_user_instances=1024
+    bench_fleet.py --nodes 3 10 30  the tables of docs/performance.md
 
 Each size has a lab of its own with one node more, which is added at the end; all of it as a user starts, over SSH.
+Thirty nodes want larger limits of the kernel, which the lab names.
 Beside the site stand as many pings on the same hosts over the same connections (the floor), and prometheus.prometheus
 where it can be had (bench_site.py), with two roles against our two.
 

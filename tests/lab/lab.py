@@ -139,6 +139,7 @@ def up(
     others = {entry["root"] for entry in podman.containers(name).values()} - {str(ROOT)}
     if others:
         raise LabError(f"lab {name} belongs to the checkout {others.pop()}: use another name, or end it there")
+    podman.require_room(redis * clusters + monitoring)
     lab = plan(name, redis, monitoring, with_aws, unprovisioned, is_bare, clusters)
     maker = bare if is_bare else files
     directory = LABS / name
@@ -210,7 +211,7 @@ def wait_for(lab: dict, names: Iterable[str], port: int) -> None:
             if time.monotonic() > deadline:
                 state = podman.containers(lab["name"]).get(f"redisops-{lab['name']}-{name}", {}).get("state", "missing")
                 raise LabError(
-                    f"{name}: no answer from {address}:{port} for {WAIT_SECONDS} s (container {state}): many containers"
+                    f"{name}: no answer from {address}:{port} for {WAIT_SECONDS} s (container {state}): several labs"
                     " need more inotify instances, sysctl fs.inotify.max_user_instances; else see tests/lab/README.md"
                 )
             time.sleep(0.2)

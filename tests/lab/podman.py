@@ -97,6 +97,22 @@ def require() -> None:
         install(sorted(missing))
 
 
+def require_room(hosts: int, kernel: Path = Path("/proc/sys")) -> None:
+    """Limits of the kernel that all containers share; a limit that a container does not see is not judged."""
+    wanted = {
+        "fs.inotify.max_user_instances": 8 * hosts,  # systemd and journald of a host take seven
+        "net.ipv4.neigh.default.gc_thresh2": hosts**2,  # nodes of a Redis Cluster all speak to each other
+        "net.ipv4.neigh.default.gc_thresh3": hosts**2,
+    }
+    small = []
+    for name, least in wanted.items():
+        path = kernel / name.replace(".", "/")
+        if path.exists() and int(path.read_text()) < least:
+            small.append(f"{name}={least}")
+    if small:
+        raise LabError(f"{hosts} hosts are more than this machine's kernel has room for: sysctl -w {' '.join(small)}")
+
+
 def install(packages: list[str]) -> None:
     names = " ".join(packages)
     if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
