@@ -53,21 +53,24 @@ def problems(
     pages = Counter((notice.path[1:], alert) for notice in notices for alert in notice.new)
     ended = {(notice.path[1:], alert) for notice in notices for alert in notice.over}
     copies = Counter((each.path[1:], each.group, each.firing) for each in notices if each.kind == "repeat")
-    wrong = []
+    wrong: dict[str, list[str]] = {}  # what, and at whom
+
+    def say(what: str, receiver: str) -> None:
+        wrong.setdefault(what, []).append(receiver)
+
     for receiver, alert in [(receiver, alert) for alert, receivers in expected.items() for receiver in receivers]:
         times = pages.pop((receiver, alert), 0)
         if not 1 <= times <= most:
-            wrong.append(f"{alert} was told to {receiver} {times} times")
+            say(f"{alert} was told {times} times to", receiver)
         if times and (receiver, alert) not in ended:
-            wrong.append(f"the end of {alert} was not told to {receiver}")
-    wrong += [
-        f"{alert} was told to {receiver}, which nobody expects"
-        for receiver, alert in sorted(pages)
-        if alert not in echoes
-    ]
-    wrong += [f"{receiver} got the same {times} times more: {group}"
-              for (receiver, group, _firing), times in copies.items() if times >= most]  # fmt: skip
-    return wrong
+            say(f"the end of {alert} was not told to", receiver)
+    for receiver, alert in sorted(pages):
+        if alert not in echoes:
+            say(f"{alert}, which nobody expects, was told to", receiver)
+    for (receiver, group, firing), times in copies.items():
+        if times >= most:
+            say(f"{'alerts' if firing else 'the end'} of {group} came {times} times more to", receiver)
+    return [f"{what} {' and '.join(receivers)}" for what, receivers in wrong.items()]
 
 
 def kinds(notices: list[Notice], receiver: str) -> dict[str, int]:

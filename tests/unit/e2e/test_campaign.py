@@ -53,27 +53,34 @@ def test_the_dead_mans_switch_is_not_told():
 
 def test_an_alert_of_two_senders_is_once_too_many_where_one_is_asked_for():
     twice = told.read([line("Down-a"), line("Down-a"), line(over=("Down-a",)), line(over=("Down-a",))])
-    assert told.problems(twice, BOTH) == ["chat got the same 1 times more: g"] * 2
+    assert told.problems(twice, BOTH) == [
+        "alerts of g came 1 times more to chat", "the end of g came 1 times more to chat"
+    ]  # fmt: skip
     assert told.problems(twice, BOTH, most=2) == []
 
 
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        ([], "Down was told to chat 0 times"),
+        ([], "Down was told 0 times to chat"),
         ([line("Down-a")], "the end of Down was not told to chat"),
         (
             [line("Down-a"), line(over=("Down-a",)), line("Down-a"), line(over=("Down-a",))],
-            "Down was told to chat 2 times",
+            "Down was told 2 times to chat",
         ),
         (
             [line("Down-a"), line(over=("Down-a",)), line("Else"), line(over=("Else",))],
-            "Else was told to chat, which nobody expects",
+            "Else, which nobody expects, was told to chat",
         ),
     ],
 )
 def test_what_is_wrong(lines, problem):
     assert told.problems(told.read(lines), BOTH) == [problem]
+
+
+def test_what_is_wrong_at_several_receivers_is_said_once():
+    lines = [line("Else", path=path) for path in ("/chat", "/oncall")]
+    assert told.problems(told.read(lines), {}) == ["Else, which nobody expects, was told to chat and oncall"]
 
 
 def test_the_longest_silence_of_the_switch():
