@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils._text import version_tuple
-from . import _data, _storage
+from . import _core, _data, _storage
 
 OLDEST = (2, 32, 0)
 # Flags that a server has alone; an agent that is given one does not start.
@@ -36,7 +36,8 @@ def problems(s: dict) -> list[str]:
         ]
     found = [f"prometheus_flags sets {name}, which an agent refuses" for name in flags if name.startswith(OF_SERVERS)]
     found += [f"prometheus_flags sets {name}, which belongs to the role" for name in OWN if name in flags]
-    if version_tuple(s["prometheus_version"]) < OLDEST:
+    version = s["prometheus_version"]
+    if _core.is_version(version) and version_tuple(version) < OLDEST:
         found.append("prometheus_mode is agent: the oldest prometheus_version that has it is 2.32.0")
     if not _storage.given(s) and not s["prometheus_remote_write"]:
         found.append(

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import _alertmanager_receivers, _clusters, _core, _grafana_urls, _jobs, _secrets, _web
+from . import _agent, _alertmanager_receivers, _clusters, _core, _grafana_urls, _jobs, _secrets, _web
 
 TLS = "/etc/redisops/tls"
 CA = f"{TLS}/ca.crt"
@@ -249,6 +249,9 @@ class Stack:
         return found
 
     def datasource(self, name: str) -> dict[str, Callable[[], Any]]:
+        if name == "prometheus" and _agent.is_on(self.variables):
+            return {}  # it answers nothing; what the user names instead does not get our login
+
         def password() -> str:
             return self.asked(name).users.get("grafana", "")
 
@@ -312,9 +315,10 @@ class Stack:
         return web.target if name == self.host.name and web.loopback else self.at(name, web.setting("port"))
 
     def at(self, name: str, port: int) -> str:
-        own = name == self.host.name
-        address = self.address if own else _core.address_of(self.host.hostvars[name], name)
-        return f"{_core.bracket(address)}:{port}"
+        if name == self.host.name:
+            return f"{_core.bracket(self.address)}:{port}"
+        other = self.host.hostvars[name]
+        return f"{_core.bracket(other.get('monitoring_address') or _core.address_of(other, name))}:{port}"
 
     def runbooks(self) -> str:
         s = self.of("prometheus")

@@ -35,7 +35,12 @@ KINDS = {
     "amp": Kind("/api/v1/remote_write", ""),
     "prometheus": Kind("/api/v1/write", ""),
 }
-LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
+LABEL = re.compile("(?!__)[a-zA-Z_][a-zA-Z0-9_]*")  # those with two underscores are Prometheus' own
+# Of our targets, rules and metrics: without one of them alerts lose their way, and series become one.
+TAKEN = {
+    "alertname", "availability_zone", "cluster", "cmd", "device", "endpoint", "environment", "incident", "instance",
+    "instance_id", "instance_type", "integration", "job", "le", "node", "quantile", "role", "severity",
+}  # fmt: skip
 # A store that is overloaded says 429, which Prometheus takes for a lost sample unless told otherwise. Few shards,
 # since what waits is in the log on disk, and a store that comes back is to stay.
 QUEUE = {"capacity": 10000, "max_samples_per_send": 2000, "max_shards": 20, "retry_on_http_429": True}
@@ -56,11 +61,15 @@ def problems(s: dict) -> list[str]:
     if not store:
         return []
     found = [f"{name}.{key} is not set" for key in ("url", "kind") if key not in store]
-    for key in ("url", "query_url"):
-        if key in store and not re.fullmatch(r"https?://[^/\s@]+(/\S*)?", store[key]):
-            found.append(f"{name}.{key} is no URL such as https://store.example.com:8428, without a user or password")
-    if "username" in store and urlsplit(store.get("url", "")).scheme == "http":
-        found.append(f"{name}.url is http, so the password would cross the network in clear: give https")
+    for key in [key for key in ("url", "query_url") if key in store]:
+        if not is_url(store[key]):
+            found.append(
+                f"{name}.{key} is no URL such as https://store.example.com:8428, without a user, a password, ? or #"
+            )
+        elif "username" in store and store[key].startswith("http:"):
+            found.append(f"{name}.{key} is http, so the password would cross the network in clear: give https")
+    if "ca_file" in store and not store["ca_file"].startswith("/"):
+        found.append(f"{name}.ca_file is {store['ca_file']}, which is not an absolute path on the monitoring host")
     if ("username" in store) != ("password" in store):
         found.append(f"{name}.username and {name}.password belong together: give both or none")
     if store.get("kind") == "amp":
@@ -75,11 +84,32 @@ def problems(s: dict) -> list[str]:
     return found
 
 
-def label_problems(s: dict) -> list[str]:
+def is_url(text: str) -> bool:
+    """Of a store: a path may follow, a login or a query may not, since the path to write to is added."""
+    try:
+        return bool(re.fullmatch(r"https?://[^/\s@?#]+(/[^\s@?#]*)?", text) and urlsplit(text).hostname)
+    except ValueError:
+        return False
+
+
+def label_problems(s: dict, host: _core.Host) -> list[str]:
     label = s["prometheus_replica_label"]
-    if label and (not LABEL.fullmatch(label) or label in ("cluster", "environment", "node", "job", "instance")):
+    if label and (not LABEL.fullmatch(label) or label in TAKEN | taken_by_user(s)):
         return [f"prometheus_replica_label is {label}: give a label's name that no series has, such as replica"]
-    return []
+    kind, labels = given(s).get("kind"), external_labels(s, host)
+    # VictoriaMetrics drops samples that differ in nothing; the others refuse or mix them.
+    if kind in (None, "victoriametrics") or not is_replica(host) or labels.get(label) or labels.get("__replica__"):
+        return []
+    number = len(host.groups["monitoring"])
+    return [
+        f"prometheus_replica_label is empty, or its value is: {number} hosts would send the same series to the store,"
+        f" and {kind} could not tell them apart"
+    ]
+
+
+def taken_by_user(s: dict) -> set[str]:
+    """Labels of the targets."""
+    return {*s["prometheus_target_labels"], *s["prometheus_tag_labels"]}
 
 
 # --------------------------------------------------------------------------------------------------------- replicas
@@ -165,6 +195,12 @@ def credential_files(s: dict) -> dict[str, str]:
     return {"remote_storage_ca.crt": given(s).get("ca_file", "")}
 
 
+def certificates(s: dict) -> list[dict[str, str]]:
+    """What has to be in order on the host before anything is changed."""
+    ca = given(s).get("ca_file")
+    return [{"what": "monitoring_remote_storage.ca_file", "ca": ca}] if ca else []
+
+
 def query_url(s: dict) -> str:
     """Where the store answers PromQL; nothing where nobody said so."""
     store = given(s)
@@ -192,13 +228,18 @@ def queried(s: dict) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
+def unsigned(s: dict) -> bool:
+    """Whether Grafana cannot sign the requests that Amazon's store wants: from 13 on a plugin does."""
+    version = s["grafana_version"]
+    return given(s).get("kind") == "amp" and _core.is_version(version) and version_tuple(version) >= (13,)
+
+
 def datasource(s: dict) -> dict[str, Any]:
     """Grafana's data source for long ranges, as module grafana_datasource takes it; {} without one."""
     store, url = given(s), query_url(s)
-    kind = KINDS[store.get("kind", "prometheus")]
-    unsigned = store.get("kind") == "amp" and version_tuple(s["grafana_version"]) >= (13,)  # a plugin does it there
-    if not url or unsigned:
+    if not url or not {"url", "kind"} <= set(store) or unsigned(s):
         return {}
+    kind = KINDS[store["kind"]]
     data: dict[str, Any] = {"httpMethod": "POST", "timeInterval": s["grafana_prometheus_scrape_interval"]}
     hidden: dict[str, str] = {"basicAuthPassword": store["password"]} if "password" in store else {}
     if "ca_file" in store:

@@ -77,10 +77,10 @@ def agent_problems(s: dict, host: _core.Host) -> list[str]:
     given = getattr(host.variables, "is_given", host.variables.__contains__)
     if not _agent.is_on(host.variables) or _storage.datasource(s) or given("grafana_prometheus_url"):
         return []
-    return [
-        "prometheus_mode is agent, which answers no queries, and Grafana cannot ask the store: set"
-        " monitoring_remote_storage.query_url, or grafana_prometheus_url to what answers for it"
-    ]
+    ways = "grafana_prometheus_url to what answers for it"
+    if not _storage.unsigned(s):
+        ways = f"monitoring_remote_storage.query_url, or {ways}"
+    return [f"prometheus_mode is agent, which answers no queries, and Grafana cannot ask the store: set {ways}"]
 
 
 def account_problems(s: dict) -> list[str]:
@@ -272,7 +272,7 @@ def certificates(s: dict, host: _core.Host) -> list[dict]:
     for name in ("grafana_tls_ca_file", "grafana_prometheus_ca_file", "grafana_alertmanager_ca_file"):
         if s[name]:
             found.append({"what": name, "ca": s[name]})
-    return found
+    return found + _storage.certificates(s)
 
 
 # --------------------------------------------------------------------------------------------- tasks of the role

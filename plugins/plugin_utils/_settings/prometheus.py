@@ -69,7 +69,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
     of_clusters = [*_clusters.client_secrets(s, host), *_clusters.client_files(s, host)]
     found += _core.credential_names(s, "prometheus", [*OWN_CREDENTIALS, *of_clusters])
     found += user_rules_problems(s, host)
-    found += _storage.problems(s) + _storage.label_problems(s) + _agent.problems(s)
+    found += _storage.problems(s) + _storage.label_problems(s, host) + _agent.problems(s)
     found += _core.page_url_problems(s, "prometheus_external_url", "https://prometheus.example.com/prometheus")
     found += _core.flags_problems(s, "prometheus", OWN_FLAGS) + _data.problems(s, host, "prometheus")
     if s["prometheus_discovery"] == "ec2_sd" and not ec2_region(s):
@@ -282,6 +282,7 @@ def service(s: dict, host: _core.Host) -> dict:
                     ["prometheus_web_tls_ca_file", "prometheus_exporter_ca_file"], "prometheus_exporter"
                 ),
                 *_clusters.client_certificates(s, host),
+                *_storage.certificates(s),
             ],
             "checks": [
                 [program, *arguments, "--version"],

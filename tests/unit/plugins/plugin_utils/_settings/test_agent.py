@@ -88,6 +88,7 @@ def test_rules_are_taken_away_and_the_user_is_told(service):
             {"monitoring_remote_storage": {}},
             "prometheus_mode is agent, which keeps nothing itself: set monitoring_remote",
         ),
+        ({"prometheus_version": "latest"}, "prometheus_version is latest"),
         ({"prometheus_version": "2.31.1"}, "the oldest prometheus_version that has it is 2.32.0"),
         ({"prometheus_flags": {"storage.tsdb.path": "/x"}}, "storage.tsdb.path"),
         ({"prometheus_flags": {"query.timeout": "1m"}}, "prometheus_flags sets query.timeout, which an agent refuses"),
@@ -196,6 +197,24 @@ def test_a_grafana_that_could_ask_nobody_is_told_of(judge, host, store, more, pr
     on = host(variables={"prometheus_mode": "agent", **more})
     assert bool([one for one in judge("grafana", variables, on) if "Grafana cannot ask the store" in one]) == problem
     assert judge("grafana", variables, host()) == []
+
+
+@pytest.mark.parametrize(
+    "store", [{"query_url": "https://q"}, {"url": "https://s", "query_url": "https://q"}, {"kind": "mimir"}]
+)
+def test_a_store_that_lacks_something_is_a_line_of_the_list(judge, host, store):
+    variables = {"grafana_admin_password": "long-enough-1", "monitoring_remote_storage": store}
+    found = judge("grafana", variables, host(variables={"prometheus_mode": "agent"}))
+    assert [one for one in found if one.startswith("monitoring_remote_storage.") and one.endswith(" is not set")]
+
+
+@pytest.mark.parametrize(("version", "named"), [("12.4.0", False), ("13.1.0", True), ("latest", False)])
+def test_what_a_grafana_that_cannot_sign_is_told_to_ask(judge, host, version, named):
+    store = {"kind": "amp", "url": "https://s", "region": "eu-central-1", "query_url": "https://q"}
+    variables = {"grafana_admin_password": "long-enough-1", "monitoring_remote_storage": store}
+    found = judge("grafana", {**variables, "grafana_version": version}, host(variables={"prometheus_mode": "agent"}))
+    lines = [one for one in found if "Grafana cannot ask the store" in one]
+    assert bool(lines) == named and not any("query_url" in one for one in lines)
 
 
 @pytest.mark.parametrize(

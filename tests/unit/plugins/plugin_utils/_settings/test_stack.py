@@ -229,6 +229,24 @@ def test_two_monitoring_hosts_watch_each_other(settings):
     assert s["grafana_prometheus_replicas"] == {"mon-2": "https://10.0.0.6:9090"}
 
 
+def test_the_other_host_is_asked_where_it_says(settings):
+    hosts = {name: {"ansible_host": "203.0.113.9", "monitoring_address": f"10.9.0.{number}"}
+             for number, name in enumerate(("mon-1", "mon-2"), 5)}  # fmt: skip
+    groups = {"redis": [], "monitoring": ["mon-1", "mon-2"]}
+    own = {**SHARED, **hosts["mon-1"], "prometheus_discovery": "ec2_sd", "monitoring_aws_region": "us-east-1"}
+    s, dummy = settings("prometheus", own, name="mon-1", groups=groups, hostvars=hosts)
+    assert s["prometheus_alertmanagers"][0]["static_configs"] == [{"targets": ["10.9.0.5:9093", "10.9.0.6:9093"]}]
+
+
+def test_what_answers_for_an_agent_does_not_get_our_login(settings):
+    own = {**SHARED, "prometheus_mode": "agent", "grafana_prometheus_url": "https://query.example.com"}
+    own["prometheus_remote_write"] = [{"url": "https://store.example.com/write"}]
+    s, dummy = settings("grafana", own)
+    names = ("grafana_prometheus_username", "grafana_prometheus_password", "grafana_prometheus_ca_file")
+    assert [s[name] for name in names] == ["", "", ""]
+    assert s["grafana_prometheus_url"] == "https://query.example.com" and s["grafana_alertmanager_username"]
+
+
 def test_one_monitoring_host_has_no_replicas(settings):
     assert "prometheus-replicas" not in jobs(settings("prometheus")[0])
     assert settings("grafana")[0]["grafana_prometheus_replicas"] == {}

@@ -37,10 +37,15 @@ def prometheus(host):
     return make
 
 
-def problems(changed):
-    s, found = _core.read("prometheus", changed)
-    assert not found
-    return _storage.problems(s) + _storage.label_problems(s)
+@pytest.fixture
+def problems(host):
+    def judge(changed, pair=False):
+        s, found = _core.read("prometheus", changed)
+        assert not found
+        groups = PAIR if pair else {**PAIR, "monitoring": ["mon-1"]}
+        return _storage.problems(s) + _storage.label_problems(s, host(groups=groups, name="mon-1"))
+
+    return judge
 
 
 def test_replicas_differ_by_a_label_that_alerts_lose(prometheus):
@@ -127,6 +132,14 @@ def test_requests_for_amp_are_signed(prometheus):
         ({**STORE, "url": "https://me:canary@s"}, "monitoring_remote_storage.url is no URL such as"),
         ({**STORE, "query_url": "s:1"}, "monitoring_remote_storage.query_url is no URL such as"),
         ({**STORE, "url": "http://s", "username": "a", "password": "canary"}, "the password would cross the network"),
+        (
+            {**STORE, "query_url": "http://q", "username": "a", "password": "canary"},
+            "query_url is http, so the password would cross the network",
+        ),
+        ({**STORE, "url": "https://s/?token=canary"}, "monitoring_remote_storage.url is no URL such as"),
+        ({**STORE, "url": "https://me:ca/nary@s"}, "monitoring_remote_storage.url is no URL such as"),
+        ({**STORE, "url": "https://[::1:8428"}, "monitoring_remote_storage.url is no URL such as"),
+        ({**STORE, "ca_file": "certs/ca.pem"}, "ca_file is certs/ca.pem, which is not an absolute path"),
         ({**STORE, "username": "a"}, "username and monitoring_remote_storage.password belong together"),
         ({**STORE, "kind": "amp"}, "set monitoring_remote_storage.region or monitoring_aws_region"),
         ({**STORE, "kind": "amp", "region": "x", "username": "a", "password": "p"}, "leave username out"),
@@ -134,15 +147,34 @@ def test_requests_for_amp_are_signed(prometheus):
         ({**STORE, "tenant": "a"}, "tenant is for the kinds mimir and thanos"),
     ],
 )
-def test_problems(store, says):
+def test_problems(problems, store, says):
     (line,) = problems({"monitoring_remote_storage": store})
     assert says in line and "canary" not in line
 
 
-@pytest.mark.parametrize("label", ["node", "cluster", "my-label"])
-def test_a_label_that_series_have(label):
-    (line,) = problems({"prometheus_replica_label": label})
+@pytest.mark.parametrize(
+    "label", ["node", "cluster", "my-label", "severity", "alertname", "le", "__replica__", "__name__", "team"]
+)
+def test_a_label_that_series_have(problems, label):
+    (line,) = problems({"prometheus_replica_label": label, "prometheus_target_labels": {"team": "cache"}})
     assert line.startswith(f"prometheus_replica_label is {label}")
+
+
+@pytest.mark.parametrize("changed", [{"prometheus_replica_label": ""}, {"prometheus_external_labels": {"replica": ""}}])
+def test_a_pair_that_its_store_cannot_tell_apart(problems, changed):
+    mimir = {"kind": "mimir", "url": "https://s"}
+    (line,) = problems({"monitoring_remote_storage": mimir, **changed}, pair=True)
+    assert "2 hosts would send the same series" in line
+    assert problems({"monitoring_remote_storage": mimir, **changed}) == []
+    assert problems({"monitoring_remote_storage": STORE, **changed}, pair=True) == []
+    assert problems({"monitoring_remote_storage": mimir, "prometheus_replica_label": "",
+                     "prometheus_external_labels": {"__replica__": "a"}}, pair=True) == []  # fmt: skip
+
+
+def test_its_ca_is_looked_at_before_anything_is_changed(prometheus, host):
+    ca = {"what": "monitoring_remote_storage.ca_file", "ca": "/etc/ssl/s.pem"}
+    dummy, found = prometheus({"monitoring_remote_storage": {**STORE, "ca_file": ca["ca"]}})
+    assert ca in found["config"]["certificates"]
 
 
 # ---------------------------------------------------------------------------------------------------------- Grafana
