@@ -39,7 +39,7 @@ def typed(
     hide = hide or bool(option.get("no_log"))
     found = _converted(value, kind)
     if found is None:
-        shown = "" if hide else f" {value},"
+        shown = "" if hide or may_be_secret(option) else f" {value},"
         wrong.append(f"{name} is{shown} not {_KINDS[kind]}")
         return value
     if "choices" in option and kind != "list" and found not in option["choices"]:
@@ -53,6 +53,13 @@ def typed(
     if kind == "dict" and option.get("options"):
         return _typed_keys(found, option["options"], name, wrong, hide)
     return found
+
+
+def may_be_secret(option: Mapping[str, Any]) -> bool:
+    """Whether its value, or a part of it, is a secret; of a mapping with any keys nobody knows."""
+    below = option.get("options") or {}
+    is_free = "dict" in (option.get("type"), option.get("elements")) and not below
+    return bool(option.get("no_log")) or is_free or any(map(may_be_secret, below.values()))
 
 
 def _typed_keys(

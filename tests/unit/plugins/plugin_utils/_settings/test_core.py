@@ -19,6 +19,7 @@ OPTIONS = {
     "demo_password": {"type": "str", "required": True, "no_log": True},
     "demo_users": {"type": "dict", "default": {}, "no_log": True},
     "demo_names": {"type": "list", "elements": "str", "default": []},
+    "demo_jobs": {"type": "list", "elements": "dict", "default": []},
     "demo_receivers": {
         "type": "list",
         "elements": "dict",
@@ -106,6 +107,9 @@ def test_what_is_not_given_has_its_default(demo):
         ("demo_receivers", [{}], "demo_receivers[0].name is not set"),
         ("demo_receivers", [{"name": "a", "prot": 1}], "demo_receivers[0] has no key prot: it takes name, port, token"),
         ("demo_receivers", [{"name": "a", "token": "canary"}], "demo_receivers[0].token is not a whole number"),
+        ("demo_receivers", {"name": "a", "token": "canary"}, "demo_receivers is not a list"),
+        ("demo_receivers", ["https://canary"], "demo_receivers[0] is not a mapping"),
+        ("demo_jobs", {"password": "canary"}, "demo_jobs is not a list"),
         ("demo_password", None, "demo_password is not set"),
         ("demo_name", "{{ broken }}", "demo_name cannot be read: 'broken' is undefined"),
         ("demo_name", "xyz", "demo_name begins with x"),
