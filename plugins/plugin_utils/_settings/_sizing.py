@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ...module_utils._text import duration_seconds, is_duration
+from ._clusters import REDIS_GROUP
 from ._core import ROLES, Host, load_yaml, options_of
 
 # Measured by tests/benchmarks/bench_sizing.py, rounded up.
@@ -19,7 +20,6 @@ BYTES_A_SAMPLE = 3.0  # on disk, in blocks of two hours with their index
 LOG_SECONDS = 3 * 3600  # of samples in the write-ahead log, which is not compacted
 LOG_BYTES_A_SAMPLE = 7.5
 CORES = 0.0008  # a node scraped every 30 s, with the evaluation of all rules
-SMALLEST_GIB = 2  # less is warned of without counting nodes: see SMALL_TYPES of monitoring_instance
 # The system, Grafana, Alertmanager and the exporters of the host.
 BASE_GIB, BASE_CORES = 1.2, 0.1
 INTERVAL = 30  # seconds, that of the measurement
@@ -31,8 +31,15 @@ GIB_OF_LARGE = {"t": 8, "m": 8, "c": 4, "r": 16}
 LARGES = {"nano": 1 / 16, "micro": 1 / 8, "small": 1 / 4, "medium": 1 / 2, "large": 1, "xlarge": 2}
 # Not suggested: one core is busy with a dashboard for long, and t3 costs less than t2.
 ONE_CORE = r"t2[.]|[mcr].*[.]medium"
-# Cores that a burstable type may use all the time.
+# Cores that a burstable type may use all the time, by AWS's table of baselines: T2 has its own.
 BASELINE = {"nano": 0.1, "micro": 0.2, "small": 0.4, "medium": 0.4, "large": 0.6, "xlarge": 1.6, "2xlarge": 3.2}
+BASELINE_T2 = {"nano": 0.05, "micro": 0.1, "small": 0.2, "medium": 0.4, "large": 0.6, "xlarge": 0.9, "2xlarge": 1.36}
+FLEX = 0.4  # of its processors a flex type may use all the time, says AWS
+# All of EC2's types under 2 GiB of memory: too small without any node.
+SMALL_TYPES = {
+    "t1.micro": 0.6, "t2.nano": 0.5, "t2.micro": 1, "t3.nano": 0.5, "t3.micro": 1, "t3a.nano": 0.5, "t3a.micro": 1,
+    "t4g.nano": 0.5, "t4g.micro": 1, "m1.small": 1.7, "c1.medium": 1.7,
+}  # fmt: skip
 
 
 class Need(NamedTuple):
@@ -45,6 +52,9 @@ class Type(NamedTuple):
     gib: float
     cores: float  # all the time
     arm: bool
+
+
+SMALLEST = Type(2, BASELINE["small"], False)  # t3.small and t4g.small
 
 
 def need(nodes: int, interval: float, retention: float) -> Need:
@@ -60,12 +70,14 @@ def need(nodes: int, interval: float, retention: float) -> Need:
 
 def type_of(name: str) -> Type | None:
     """What a type has, None for one whose name does not tell."""
-    found = re.fullmatch(rf"([{''.join(GIB_OF_LARGE)}])[0-9]+([a-z-]*)[.]([0-9]*)({'|'.join(LARGES)})", name)
+    found = re.fullmatch(rf"([{''.join(GIB_OF_LARGE)}])([0-9]+)([a-z-]*)[.]([0-9]*)({'|'.join(LARGES)})", name)
     if not found:
         return None
-    family, features, times, size = found.groups()
+    family, generation, features, times, size = found.groups()
     larges = LARGES[size] * int(times or 1)
-    cores = BASELINE.get(times + size, 0.0) if family == "t" else 2.0 * max(larges, 0.5)
+    cores = 2.0 * max(larges, 0.5) * (FLEX if "flex" in features else 1)
+    if family == "t":
+        cores = (BASELINE_T2 if generation == "2" else BASELINE).get(times + size, 0.0)
     return Type(GIB_OF_LARGE[family] * larges, cores, "g" in features) if cores else None
 
 
@@ -97,25 +109,42 @@ def variables_of(host: Host) -> Mapping[str, Any]:
 
 
 def seconds(variables: Mapping[str, Any], name: str) -> float:
+    """By the default where it is no duration, or zero: the instance is made by now, and nothing is to fail here."""
     given = variables.get(name)
-    return duration_seconds(given if given and is_duration(given) else options_of("prometheus")[name]["default"])
+    found = duration_seconds(given) if is_duration(given) else 0
+    return found or duration_seconds(options_of("prometheus")[name]["default"])
 
 
 def warnings(s: dict[str, Any], host: Host) -> list[str]:
     """Where the instance that is asked for is too small for the nodes of the inventory."""
-    nodes, variables = len(host.groups.get("redis", [])), variables_of(host)
-    if not nodes or variables.get("prometheus_mode") == "agent":  # an agent keeps nothing
-        return []
-    interval, retention = (seconds(variables, f"prometheus_{name}") for name in ("scrape_interval", "retention_time"))
+    name, variables = s["monitoring_instance_type"], variables_of(host)
+    nodes = len(host.groups.get(str(variables.get("prometheus_redis_group") or REDIS_GROUP), []))
+    if variables.get("prometheus_mode") == "agent":  # it keeps nothing
+        nodes = 0
+    interval, retention = (seconds(variables, f"prometheus_{one}") for one in ("scrape_interval", "retention_time"))
     wanted = need(nodes, interval, retention)
-    return type_warnings(s["monitoring_instance_type"], nodes, wanted) + disk_warnings(
-        s["monitoring_instance_volume_size"], nodes, wanted, retention
-    )
+    lines = small_warnings(name, nodes, wanted) if name in SMALL_TYPES else type_warnings(name, nodes, wanted)
+    return lines + disk_warnings(s["monitoring_instance_volume_size"], nodes, wanted, retention)
+
+
+def small_warnings(name: str, nodes: int, wanted: Need) -> list[str]:
+    """Of one of SMALL_TYPES. What is named holds the nodes as well, or the next run would want another."""
+    needs, types = "2 GiB", ["t3.small", "t4g.small"]
+    if not fits(SMALLEST, wanted):
+        needs = f"about {wanted.gib:.1f} GiB and {wanted.cores:.1f} processors for {nodes} Redis nodes (docs/sizing.md)"
+        types = [better[0] for arm in (False, True) for better in [cheapest(wanted, arm)] if better]
+    if name.startswith("t4g."):  # the same architecture first
+        types.reverse()
+    advice = f"{' and '.join(types)} have them" if types else "docs/sizing.md says what else helps"
+    return [
+        f"monitoring_instance_type {name} has {SMALL_TYPES[name]} GiB of memory: Prometheus with Grafana needs {needs}"
+        f" or is killed sooner or later; {advice}"
+    ]
 
 
 def type_warnings(name: str, nodes: int, wanted: Need) -> list[str]:
     one = type_of(name)
-    if not one or one.gib < SMALLEST_GIB or fits(one, wanted):
+    if not nodes or not one or fits(one, wanted):
         return []
     better = cheapest(wanted, one.arm)
     advice = "docs/sizing.md says what else helps"

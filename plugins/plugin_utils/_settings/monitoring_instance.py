@@ -15,11 +15,6 @@ from ...filter.networks import networks
 from . import _core, _sizing
 
 OWNER_TAG = "redis-monitoring:owner"
-# All of EC2's types under 2 GiB of memory.
-SMALL_TYPES = {
-    "t1.micro": 0.6, "t2.nano": 0.5, "t2.micro": 1, "t3.nano": 0.5, "t3.micro": 1, "t3a.nano": 0.5, "t3a.micro": 1,
-    "t4g.nano": 0.5, "t4g.micro": 1, "m1.small": 1.7, "c1.medium": 1.7,
-}  # fmt: skip
 ONLY_A_NEW_ONE = "only a new instance has another; teardown.yml, then provision.yml"
 
 
@@ -196,12 +191,6 @@ def outcome(s: dict, host: _core.Host, found: dict) -> dict:
     """The instance as it is now (`instance`, empty in check mode where it would be new), and what to know about it."""
     now = found["instance"]
     warnings = _sizing.warnings(s, host)
-    kind = s["monitoring_instance_type"]
-    if kind in SMALL_TYPES:
-        warnings.append(
-            f"monitoring_instance_type {kind} has {SMALL_TYPES[kind]} GiB of memory: Prometheus with Grafana needs"
-            " 2 GiB or is killed sooner or later; t3.small and t4g.small have them"
-        )
     if not now:
         return {"problems": [], "warnings": warnings}
     lines = drift(s, now, found["subnet_id"], found["group_id"]) + disk_drift(

@@ -34,6 +34,18 @@ def test_cores_that_may_be_used_all_the_time():
     assert cores == {"t3.small": 0.4, "t3.2xlarge": 3.2, "m7i.large": 2, "m7i.xlarge": 4}
 
 
+@pytest.mark.parametrize(
+    ("name", "cores"),
+    [
+        ("t2.nano", 0.05), ("t2.micro", 0.1), ("t2.small", 0.2), ("t2.medium", 0.4), ("t2.large", 0.6),
+        ("t2.xlarge", 0.9), ("t2.2xlarge", 1.36), ("t3.xlarge", 1.6), ("t4g.small", 0.4), ("m7i-flex.large", 0.8),
+        ("m7i-flex.2xlarge", 3.2), ("c7i-flex.large", 0.8),
+    ],
+)  # fmt: skip
+def test_baselines_of_aws(name, cores):
+    assert _sizing.type_of(name).cores == pytest.approx(cores)
+
+
 @pytest.mark.parametrize("name", ["x1e.large", "mac1.metal", "m5.metal", "t3.huge", "t3.16xlarge", "small", ""])
 def test_a_type_whose_name_says_nothing_is_not_judged(name):
     assert _sizing.type_of(name) is None
@@ -100,9 +112,46 @@ def test_nothing_of_the_prices_is_enough(said):
     assert line.endswith(": docs/sizing.md says what else helps")
 
 
-def test_a_type_without_memory_is_told_once(said):
-    [line] = said(3, {"monitoring_instance_type": "t3.nano"})
-    assert line.startswith("monitoring_instance_type t3.nano has 0.5 GiB of memory: Prometheus")
+@pytest.mark.parametrize("name", sorted(_sizing.SMALL_TYPES))
+def test_a_type_without_memory_is_told_once(said, name):
+    for nodes in (0, 3, 1000):
+        [line] = said(nodes, {"monitoring_instance_type": name, "monitoring_instance_volume_size": 10000})
+        assert line.startswith(f"monitoring_instance_type {name} has {_sizing.SMALL_TYPES[name]} GiB of memory: Prom")
+
+
+@pytest.mark.parametrize(
+    ("name", "first"), [("t3.micro", "t3.small and t4g.small"), ("t4g.nano", "t4g.small and t3.small")]
+)
+def test_what_is_large_enough_for_few_nodes(said, name, first):
+    for nodes, variables in ((0, {}), (3, {}), (1000, {"prometheus_mode": "agent"})):
+        [line] = said(nodes, {"monitoring_instance_type": name}, variables)
+        assert line.endswith(f" needs 2 GiB or is killed sooner or later; {first} have them")
+
+
+@pytest.mark.parametrize("name", ["t3.micro", "t4g.nano"])
+@pytest.mark.parametrize("nodes", [3, 300, 1000])
+def test_what_is_suggested_to_a_type_without_memory_is_large_enough(said, name, nodes):
+    given = {"monitoring_instance_volume_size": 10000}
+    [line] = said(nodes, {**given, "monitoring_instance_type": name})
+    better = re.search(r"; (\S+) and (\S+) have them$", line).groups()
+    assert [_sizing.type_of(one).arm for one in better] == ([True, False] if "g." in name else [False, True])
+    assert [said(nodes, {**given, "monitoring_instance_type": one}) for one in better] == [[], []]
+
+
+def test_what_a_type_without_memory_is_told_for_many_nodes(said):
+    given = {"monitoring_instance_volume_size": 10**6, "monitoring_instance_type": "t3.micro"}
+    [line] = said(1000, given)
+    assert line == (
+        "monitoring_instance_type t3.micro has 1 GiB of memory: Prometheus with Grafana needs about 6.8 GiB and 0.9"
+        " processors for 1000 Redis nodes (docs/sizing.md) or is killed sooner or later; m5.large and m6g.large have"
+        " them"
+    )
+    assert said(100_000, given)[0].endswith("; docs/sizing.md says what else helps")
+
+
+def test_the_smallest_that_is_named():
+    gib, cores, dummy = _sizing.SMALLEST
+    assert [_sizing.type_of(name)[:2] for name in ("t3.small", "t4g.small")] == [(gib, cores)] * 2
 
 
 def test_a_disk_that_is_too_small(said):
@@ -124,7 +173,24 @@ def test_it_is_judged_by_the_settings_of_prometheus(said, where):
     names = [f"redis-{number}" for number in range(100)]
     on = {"groups": {"redis": names, "monitoring": ["prom"]}, "hostvars": {"prom": given}}
     assert said(100, large, given) == [] if where == "variables" else said(100, large, **on) == []
-    assert said(100, large, {"prometheus_retention_time": "long"}) == said(100, large) != []
+
+
+@pytest.mark.parametrize("value", ["0s", "0", 0, "", None, "long", ["30s"], "0h0m"])
+@pytest.mark.parametrize("name", ["prometheus_scrape_interval", "prometheus_retention_time"])
+def test_no_time_at_all_is_the_default(said, name, value):
+    large = {"monitoring_instance_type": "m7i.2xlarge"}
+    assert said(100, large, {name: value}) == said(100, large) != []
+
+
+@pytest.mark.parametrize("where", ["variables", "hostvars"])
+def test_nodes_are_counted_in_the_group_that_is_named(said, where):
+    given, names = {"prometheus_redis_group": "valkey"}, [f"node-{number}" for number in range(1000)]
+    groups = {"redis": [], "valkey": names}
+    on = {"variables": given, "groups": groups}
+    if where == "hostvars":
+        on = {"groups": {**groups, "monitoring": ["prom"]}, "hostvars": {"prom": given}}
+    assert said(0, **on) == said(1000) != []
+    assert said(0, variables={"prometheus_redis_group": ["no name"]}) == []
 
 
 def test_an_agent_keeps_nothing(said):
