@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -82,13 +83,30 @@ def datasources(s: dict, agent: bool = False) -> list[dict]:
         found = [{**one, **store, **of_agent(one)} if one["uid"] == "prometheus" and store else one for one in found]
         return completed(found)
     first = found[0] if found and found[0]["uid"] == "prometheus" else {}
+    names = replica_names(list(s["grafana_prometheus_replicas"]))
     for name, url in s["grafana_prometheus_replicas"].items():  # with the login and the CA of the first
-        uid = "prometheus-" + re.sub("[^a-zA-Z0-9_-]", "-", name)[:29]
-        more = {"uid": uid, "name": f"Prometheus of {name}", "ds_url": url, "check_health": False}
+        more = {**names[name], "ds_url": url, "check_health": False}
         found.append({**first, "ds_type": "prometheus", **more})
     if store:
         found.append(store)
     return completed(found)
+
+
+def replica_names(hosts: list[str]) -> dict[str, dict]:
+    """UID and name of the data source of each host; the UID is what Grafana takes of the host's name.
+
+    Where several would get one UID, those whose name says something else get a hash of it. Their data sources have it
+    in their name as well: the one that they had in common may be there still, and names are unique in Grafana.
+    """
+    taken = {host: re.sub("[^a-zA-Z0-9_-]", "-", host)[:29] for host in hosts}
+    found = {}
+    for host, uid in taken.items():
+        title = f"Prometheus of {host}"
+        if uid != host and list(taken.values()).count(uid) > 1:
+            digest = hashlib.sha256(host.encode()).hexdigest()[:6]
+            uid, title = f"{uid[:22]}-{digest}", f"{title} ({digest})"
+        found[host] = {"uid": f"prometheus-{uid}", "name": title}
+    return found
 
 
 def of_agent(one: dict) -> dict:

@@ -223,3 +223,36 @@ def test_the_other_replica_is_a_data_source_with_the_same_login():
     assert other["secure_json_data"] == found["prometheus"]["secure_json_data"] == {"basicAuthPassword": "canary"}
     assert not other["is_default"] and other["check_health"] is False
     assert re.fullmatch(_grafana_content.UID, other["uid"])
+
+
+LONG = "monitoring-eu-central-1-number-"  # 31 characters, of which 29 are taken
+
+
+@pytest.mark.parametrize(
+    ("hosts", "uids"),
+    [
+        (["mon-2"], ["mon-2"]),
+        (["mon.2", "mon.3"], ["mon-2", "mon-3"]),
+        ([LONG + "2"], [LONG[:29]]),
+        (["mon.1", "mon-1", "mon_1"], ["mon-1-[0-9a-f]{6}", "mon-1", "mon_1"]),
+        (["mon.1", "mon:1"], ["mon-1-[0-9a-f]{6}"] * 2),
+        ([LONG + "2", LONG + "3", "mon.4"], [LONG[:22] + "-[0-9a-f]{6}"] * 2 + ["mon-4"]),
+        ([LONG + "2", LONG[:29]], [LONG[:22] + "-[0-9a-f]{6}", LONG[:29]]),
+    ],
+)
+def test_each_replica_has_a_uid_of_its_own(hosts, uids):
+    """One that it has alone stays: dashboards of users name it."""
+    replicas = {host: f"https://10.0.0.{number}:9090" for number, host in enumerate(hosts)}
+    found = [one for uid, one in datasources(grafana_prometheus_replicas=replicas).items() if "prometheus-" in uid]
+    assert [one["ds_url"] for one in found] == list(replicas.values())
+    for one, host, uid in zip(found, hosts, uids):
+        assert re.fullmatch("prometheus-" + uid, one["uid"]) and re.fullmatch(_grafana_content.UID, one["uid"])
+        # Grafana may have the one that they had in common still, by the name of one of them.
+        digest = f" ({one['uid'][-6:]})" if uid.endswith("{6}") else ""
+        assert one["name"] == f"Prometheus of {host}{digest}"
+
+
+def test_the_uid_of_a_replica_does_not_depend_on_the_order():
+    replicas = {host: "https://10.0.0.8:9090" for host in ("mon.1", "mon-1", "mon:1")}
+    backwards = dict(reversed(replicas.items()))
+    assert datasources(grafana_prometheus_replicas=replicas) == datasources(grafana_prometheus_replicas=backwards)
