@@ -43,10 +43,11 @@ class ActionModule(ActionBase):
         """The content of every file by its name."""
         variables, host = _ansible.context(["prometheus", "grafana"], task_vars, self._templar)
         prometheus, faults = _core.read("prometheus", variables)
-        problems = _core.fault_lines(faults) + _rules.problems(prometheus)
+        role = _core.module_of("prometheus")
+        problems = _core.fault_lines(faults) + role.export_problems(prometheus, host)
         if problems:
             raise AnsibleActionFail("; ".join(problems))
-        own = _core.module_of("prometheus").thresholds(prometheus, host)
+        own = role.thresholds(prometheus, host)
         found = {"rules/%s" % path.name: _rulers.render(path, prometheus, flavour, own) for path in _rules.files()}
         grafana = {**_core.read("grafana", variables)[0], "grafana_gnet_dashboards": []}
         for one in _grafana_content.dashboards(grafana, host):

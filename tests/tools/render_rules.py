@@ -41,6 +41,7 @@ from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings impo
     _core,
     _rulers,
     _rules,
+    prometheus,
 )
 
 MARKER = f"# {_core.MARKER}\n"
@@ -65,7 +66,7 @@ def render(
     loader = DataLoader()
     raw = {**_ansible.defaults_of("prometheus"), **extra_variables(extra_vars or [], loader)}
     settings, faults = _core.read("prometheus", _ansible.Variables(raw, Templar(loader, variables=raw)))
-    problems = [line for name in faults for line in faults[name]] + _rules.problems(settings)
+    problems = _core.fault_lines(faults) + prometheus.export_problems(settings, _core.Host("localhost"))
     if problems:
         return "; ".join(problems)
     own = {name: {**_rules.thresholds(settings), **one} for name, one in (clusters or {}).items()}

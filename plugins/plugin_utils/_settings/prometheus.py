@@ -21,6 +21,7 @@ OWN_CREDENTIALS = [
 ]  # fmt: skip
 THRESHOLDS = "prometheus_alert_thresholds"
 RETENTION = "storage.tsdb.retention"
+INTERVALS = ("prometheus_scrape_interval", "prometheus_evaluation_interval")
 LONGEST_INTERVAL = "2m"  # with it, one sample of a five-minute window may be missing
 # Further jobs that the rules of the pack look at; job cloudwatch has longer windows.
 RULED_JOBS = (
@@ -49,8 +50,7 @@ def problems(s: dict, host: _core.Host) -> list[str]:
         ],
     )
     found += _clusters.client_problems(s, host)
-    intervals = ["prometheus_scrape_interval", "prometheus_evaluation_interval", "prometheus_exporter_scrape_timeout"]
-    found += _core.durations(s, [*intervals, "prometheus_retention_time"])
+    found += _core.durations(s, [*INTERVALS, "prometheus_exporter_scrape_timeout", "prometheus_retention_time"])
     size = s["prometheus_retention_size"]
     if size and not re.fullmatch(r"([0-9]+(\.[0-9]+)?([KMGTPE]i?)?B)+", size):
         found.append(f"prometheus_retention_size is {size}, which is not a size such as 20GB")
@@ -83,20 +83,33 @@ def problems(s: dict, host: _core.Host) -> list[str]:
         targets(s, host)
     except ValueError as err:
         found.append(f"scrape_targets: {err}")
-    if s["prometheus_rule_pack"]:
-        found += interval_problems(s) + _rules.problems(s) + threshold_problems(s, host)
+    # The pack of an agent is in the ruler of a store, also where prometheus_rule_pack says that it is there already.
+    if s["prometheus_rule_pack"] or _agent.is_on(s):
+        found += rule_problems(s, host)
     return found
+
+
+def export_problems(s: dict, host: _core.Host) -> list[str]:
+    """What is wrong with the settings that rules are made of for somebody else, who looks at no others."""
+    return _core.durations(s, list(INTERVALS)) + rule_problems(s, host)
+
+
+def rule_problems(s: dict, host: _core.Host) -> list[str]:
+    """What is wrong with the numbers of the pack, whoever evaluates it."""
+    return interval_problems(s) + _rules.problems(s) + threshold_problems(s, host)
 
 
 def interval_problems(s: dict) -> list[str]:
     """Intervals that are too long for the windows of the rules, also those of single jobs that the rules look at."""
-    found = {name: s[name] for name in ("prometheus_scrape_interval", "prometheus_evaluation_interval")}
+    found = {name: s[name] for name in INTERVALS}
     for job in s["prometheus_scrape_configs"]:
         if job.get("job_name") in RULED_JOBS:
             found[f"scrape_interval of the job {job['job_name']}"] = str(job.get("scrape_interval") or "0s")
+    # Somebody else's ruler keeps its rules when the pack is switched off here.
+    way_out = ", or prometheus_rule_pack: false" if s["prometheus_rule_pack"] and not _agent.is_on(s) else ""
     return [
-        f"{name} is {value}: the rules look back 5m and need two samples in them, so at most {LONGEST_INTERVAL}, or"
-        " prometheus_rule_pack: false"
+        f"{name} is {value}: the rules look back 5m and need two samples in them, so at most"
+        f" {LONGEST_INTERVAL}{way_out}"
         for name, value in found.items()
         if _core.longer(value, LONGEST_INTERVAL)
     ]

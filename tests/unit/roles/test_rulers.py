@@ -94,3 +94,18 @@ def test_the_program(tmp_path, monkeypatch, capsys, flavour, rc):
         assert "invalid choice" in capsys.readouterr().err
     else:
         assert render_rules.main() == 0 and "6 rule files" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"prometheus_evaluation_interval": "abc"}, "is abc, which is not a duration such as 30s"),
+        ({"prometheus_evaluation_interval": "10m"}, "is 10m: the rules look back 5m"),
+        ({"prometheus_alert_thresholds": {"memory_high_percent": "abc"}}, "memory_high_percent is abc, not a number"),
+    ],
+)
+def test_settings_that_no_rules_can_be_made_of(tmp_path, settings, says):
+    said = render_rules.render(
+        tmp_path / "out", [json.dumps({"prometheus_rule_pack": False, **settings})], flavour="amp"
+    )
+    assert says in said and not (tmp_path / "out").exists()

@@ -59,3 +59,42 @@ def test_wrong_settings(export, tmp_path):
     rc, output = export("-e", '{"prometheus_rules_disabled": ["RedisFoo"]}')
     assert rc == 2 and "prometheus_rules_disabled: there is no alert RedisFoo" in output
     assert not (tmp_path / "export").exists()
+
+
+CLUSTERS = """
+all:
+  children:
+    redis:
+      children:
+        orders:
+          hosts: {r1: {}}
+          vars:
+            monitoring_cluster: orders
+            prometheus_alert_thresholds: {memory_high_percent: much, cert_soon_days: 99999, nonsense: 3}
+        sessions: {hosts: {r2: {}}, vars: {monitoring_cluster: sessions}}
+    monitoring: {hosts: {m: {}}}
+  vars: {ansible_connection: local}
+"""
+OF_A_RULER = """
+    prometheus_mode: agent
+    prometheus_rule_pack: false
+    monitoring_remote_storage: {kind: mimir, url: https://store.example}
+"""
+
+
+def test_wrong_settings_of_a_ruler_and_of_clusters_are_told_at_once(export, tmp_path):
+    (tmp_path / "hosts.yml").write_text(CLUSTERS)
+    (tmp_path / "agent.yml").write_text(OF_A_RULER)
+    given = {"prometheus_scrape_interval": "10m", "prometheus_evaluation_interval": "abc"}
+    words = ["-i", "hosts.yml", "-e", "@agent.yml", "-e", "monitoring_export_rules=mimir", "-e", json.dumps(given)]
+    rc, output = export(*words)
+    assert rc == 2 and not (tmp_path / "export").exists()
+    output = " ".join(output.split())
+    for line in (
+        "prometheus_evaluation_interval is abc, which is not a duration such as 30s",
+        "prometheus_scrape_interval is 10m: the rules look back 5m and need two samples in them, so at most 2m;",
+        "cluster orders: prometheus_alert_thresholds: there is no threshold nonsense",
+        "cluster orders: prometheus_alert_thresholds.memory_high_percent is much, not a number",
+        "cluster orders: prometheus_alert_thresholds.cert_soon_days is 99999, must be from",
+    ):
+        assert line in output

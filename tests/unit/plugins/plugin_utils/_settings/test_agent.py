@@ -113,6 +113,17 @@ def test_remote_write_of_the_user_is_enough(judge):
     assert judge("prometheus", {**AGENT, **more}) == []
 
 
+@pytest.mark.parametrize("pack", [True, False])
+def test_what_the_rules_of_its_ruler_are_made_of_is_judged(judge, pack):
+    """Whether or not they are loaded already; switching the pack off is no way out."""
+    thresholds = {"memory_high_percent": "much"}
+    given = {"prometheus_evaluation_interval": "10m", "prometheus_alert_thresholds": thresholds}
+    assert judge("prometheus", {**AGENT, "prometheus_rule_pack": pack, **given}) == [
+        "prometheus_evaluation_interval is 10m: the rules look back 5m and need two samples in them, so at most 2m",
+        "prometheus_alert_thresholds.memory_high_percent is much, not a number",
+    ]
+
+
 # ------------------------------------------------------------------------------------------------ the real program
 
 

@@ -51,7 +51,11 @@ def test_defaults_are_fine(judge):
             },
             "scrape_interval of the job node is 5m: the rules look back 5m and need two samples in them, so at most 2m",
         ),
-        ({"prometheus_evaluation_interval": "3m"}, "prometheus_evaluation_interval is 3m: the rules look back"),
+        (
+            {"prometheus_evaluation_interval": "3m"},
+            "prometheus_evaluation_interval is 3m: the rules look back 5m and need two samples in them, so at most 2m,"
+            " or prometheus_rule_pack: false",
+        ),
         (
             {"prometheus_retention_size": "20G"},
             "prometheus_retention_size is 20G, which is not a size such as 20GB",
