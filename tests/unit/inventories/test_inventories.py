@@ -135,6 +135,26 @@ def test_ec2(aws):
         assert hostvars[name]["ansible_host"] == hostvars[name]["private_ip_address"]
 
 
+@pytest.mark.parametrize("name", ["aws_ec2", "full"])
+def test_the_groups_of_several_clusters(aws, tmp_path, name):
+    """As docs/clusters.md makes them: the monitoring host has a tag Cluster as well, and is no Redis node."""
+    environment, keys = aws
+    shutil.copytree(INVENTORIES / name, tmp_path / name)
+    path = tmp_path / name / "aws_ec2.yml"
+    text = re.search(r"```yaml\n(# aws_ec2.yml, .*?)```", (ROOT / "docs/clusters.md").read_text(), re.DOTALL)[1]
+    given = yaml.safe_load(path.read_text())
+    del given["filters"]["tag:Cluster"]
+    path.write_text(yaml.safe_dump({**given, **yaml.safe_load(text)}))
+    result = ansible_inventory(tmp_path / name, "--list", **environment, **keys["inventory"])
+    assert result.returncode == 0, result.stderr
+    listed = json.loads(result.stdout)
+    assert sorted(listed["redis"]["children"]) == ["redis_redis_prod", "redis_redis_test"]
+    assert listed["monitoring"]["children"] == ["monitoring_redis_prod"]
+    assert len(listed["redis_redis_prod"]["hosts"]) == 2 and len(listed["redis_redis_test"]["hosts"]) == 1
+    [monitoring] = listed["monitoring_redis_prod"]["hosts"]
+    assert monitoring.startswith("prometheus-grafana_i-")
+
+
 def plain(value):
     """As a playbook sees it: ansible-inventory marks values from outside."""
     if isinstance(value, dict):
