@@ -64,7 +64,9 @@ class ActionModule(ActionBase):
         if problems:
             result.update(failed=True, msg="%s; nothing was changed" % "; ".join(problems))
             return
-        service = getattr(_core.module_of(role), "service", None)
+        title, service = (getattr(_core.module_of(role), name, None) for name in ("title", "service"))
+        if title:
+            result["cluster"] = title(settings, host)
         if service:
             found = service(settings, host)
             names = ("name", "root", "version", "binaries", "url", "src", "checksum")

@@ -99,6 +99,12 @@ silent:
   returned: success, with O(parts) and without O(status)
   type: list
   elements: str
+cluster:
+  description: One name for all hosts of the run. With several clusters, that of one of them or of the monitoring.
+  returned: success, with O(role) for a role that asks for it
+  type: str
+  sample: redis-prod
+  version_added: 1.1.0
 unit:
   description: Systemd unit of the role's service.
   returned: success, with O(role), for a role with a service

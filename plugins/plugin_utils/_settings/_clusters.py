@@ -75,7 +75,12 @@ def title(host: _core.Host, default: str) -> str:
     inside = scope(host)
     if len(inside) == 1:
         return next(iter(inside))
-    monitoring = host.groups.get("monitoring", [])[:1] if inside else []
+    return of_all(host, default) if inside else default
+
+
+def of_all(host: _core.Host, default: str) -> str:
+    """What the monitoring of several clusters is called."""
+    monitoring = host.groups.get("monitoring", [])[:1]
     return str(next((host.hostvars[name].get("monitoring_cluster") for name in monitoring), None) or default)
 
 

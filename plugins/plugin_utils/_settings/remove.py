@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from . import _core, _data, _stack, certificates, grafana, node_exporter, redis_exporter
+from . import _clusters, _core, _data, _stack, certificates, grafana, node_exporter, redis_exporter
 from ._options import default_of
 
 SERVICES = {
@@ -33,6 +33,14 @@ MORE: dict[str, dict[str, Any]] = {
 
 def problems(s: dict, host: _core.Host) -> list[str]:
     return []
+
+
+def title(s: dict, host: _core.Host) -> str:
+    """What has to be typed, one name for all hosts: with the monitoring host, all clusters lose their monitoring."""
+    limit, own = host.limit(), s["monitoring_cluster"]
+    if _clusters.several(host) and limit and limit & set(host.groups.get("monitoring", [])):
+        return _clusters.of_all(host, own)
+    return _clusters.title(host, own)
 
 
 def found_by_default(role: str) -> dict[str, Any]:
