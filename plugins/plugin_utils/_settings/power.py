@@ -11,7 +11,7 @@ from ansible.errors import AnsibleError
 from ansible.utils.vars import merge_hash
 
 from ...filter.ec2_costs import ec2_costs
-from . import _core
+from . import _clusters, _core
 
 
 def problems(s: dict, host: _core.Host) -> list[str]:
@@ -41,13 +41,33 @@ def plan(s: dict, host: _core.Host, found: dict) -> dict:
         return {"problems": [*lines, str(err)]}
     missing = [name for name in ("currency", "date", "region") if not prices(s, found).get(name)]
     lines += [f"the table of prices has no {name}; copy the one of the role power" for name in missing]
+    if action == "stop" and "monitoring" in roles and not s["power_allow_blind"]:
+        lines += blind(s, host, rows)
+    return {"problems": lines, "targets": targets}
+
+
+def blind(s: dict, host: _core.Host, rows: list[dict]) -> list[str]:
+    """Why the monitoring may not be stopped: Redis that would run unwatched."""
     running = [row["name"] for row in rows if row["role"] == "redis" and row["state"] in ("pending", "running")]
-    if action == "stop" and wanted == "monitoring" and running and not s["power_allow_blind"]:
-        lines.append(
+    found, others = [], other_clusters(s, host, rows)
+    if running and s["power_targets"] == "monitoring":
+        found.append(
             f"Redis runs ({', '.join(running)}) and nobody would watch it: stop power_targets=all, or give"
             " power_allow_blind=true"
         )
-    return {"problems": lines, "targets": targets}
+    if others and any(row["role"] == "monitoring" for row in rows):
+        found.append(
+            f"{s['monitoring_cluster']} watches other clusters as well ({', '.join(others)}), and nobody would watch"
+            " them: give power_allow_blind=true"
+        )
+    return found
+
+
+def other_clusters(s: dict, host: _core.Host, rows: list[dict]) -> list[str]:
+    """The clusters of the inventory whose instances have another tag Cluster, and so are not among the rows."""
+    if not _clusters.several(host) and any(row["role"] == "redis" for row in rows):
+        return []  # one cluster, whose label may have another name than the tag
+    return sorted({*_clusters.nodes(host)} - {s["monitoring_cluster"], ""})
 
 
 def prices(s: dict, found: dict) -> dict:

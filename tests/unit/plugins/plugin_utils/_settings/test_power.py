@@ -27,10 +27,12 @@ NODE, MONITORING = instance("redis-1", "redis"), instance("prom", "monitoring")
 
 @pytest.fixture
 def run(read, host):
-    def run(step, changed=None, instances=(NODE, MONITORING), prices=PRICES):
+    def run(step, changed=None, instances=(NODE, MONITORING), prices=PRICES, clusters=()):
         s = read("power", {"monitoring_cluster": "redis-prod", **(changed or {})})
         volumes = [{"type": "gp3", "size": 20, "attachment_set": [{"instance_id": "i-prom"}]}]
-        return step(s, host(), {"instances": list(instances), "volumes": volumes, "prices": prices})
+        hostvars = {f"{cluster}-1": {"monitoring_cluster": cluster} for cluster in clusters}
+        on = host(groups={"redis": list(hostvars), "monitoring": ["prom"]}, hostvars={**hostvars, "prom": {}})
+        return step(s, on, {"instances": list(instances), "volumes": volumes, "prices": prices})
 
     return run
 
@@ -85,6 +87,28 @@ def test_what_stops_it(run, wanted, found, says):
 def test_a_stopped_redis_needs_no_watch(run):
     there = [instance("redis-1", "redis", "stopped"), MONITORING]
     assert run(power.plan, {"power_action": "stop"}, instances=there)["problems"] == []
+
+
+OTHERS = "redis-prod watches other clusters as well (%s), and nobody would watch them: give power_allow_blind=true"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "clusters", "instances", "others"),
+    [
+        ({}, ["orders", "stock"], [MONITORING], "orders, stock"),
+        ({}, ["orders"], [MONITORING], "orders"),
+        ({"power_targets": "all", "power_confirm": "redis-prod"}, ["orders", "stock"], [MONITORING], "orders, stock"),
+        ({"power_targets": "all", "power_confirm": "redis-prod"}, ["redis-prod", "stock"], [NODE, MONITORING], "stock"),
+        ({"power_allow_blind": True}, ["orders", "stock"], [MONITORING], ""),
+        # Its own instances and nothing else.
+        ({"power_targets": "all", "power_confirm": "redis-prod"}, ["redis-prod", "stock"], [NODE], ""),
+        ({"power_targets": "redis", "power_confirm": "redis-prod"}, ["redis-prod", "stock"], [NODE, MONITORING], ""),
+        ({"power_targets": "all", "power_confirm": "redis-prod"}, ["another-label"], [NODE, MONITORING], ""),
+    ],
+)
+def test_the_monitoring_of_other_clusters_stays(run, wanted, clusters, instances, others):
+    plan = run(power.plan, {"power_action": "stop", **wanted}, instances=instances, clusters=clusters)
+    assert plan["problems"] == ([OTHERS % others] if others else [])
 
 
 def test_the_table(run):
