@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from . import _clusters, _core, blackbox_exporter, prometheus
+from . import _clusters, _core, _options, blackbox_exporter, prometheus
 
 if TYPE_CHECKING:
     from ._stack import Stack
@@ -113,7 +113,7 @@ def by_node(targets: dict[str, str], **labels: str) -> list[dict[str, Any]]:
 
 def node_jobs(stack: Stack, mine: dict[str, str]) -> list[dict[str, Any]]:
     """The hosts of Redis, with the accounts of their exporters, and the host itself."""
-    targets = nodes(stack, ports_of_nodes(stack, "node_exporter_port", 9100))
+    targets = nodes(stack, node_ports(stack))
     asked = _clusters.jobs(stack.of("prometheus"), stack.host)
     others = [job["cluster"] for job in asked[1:]]
     found = []
@@ -200,11 +200,15 @@ def modules(stack: Stack, relabel: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 def nodes(stack: Stack, ports: dict[str, int]) -> list[dict[str, Any]]:
     """The Redis nodes; too few are an error of the targets of redis-cluster."""
-    return prometheus.inventory_targets(stack.of("prometheus"), stack.host, ports)[0]
+    try:
+        return prometheus.inventory_targets(stack.of("prometheus"), stack.host, ports)[0]
+    except ValueError as err:
+        raise _core.Unreadable(str(err)) from err
 
 
-def ports_of_nodes(stack: Stack, name: str, default: int) -> dict[str, int]:
-    return {node: int(stack.host.hostvars[node].get(name, default)) for node in redis_nodes(stack)}
+def node_ports(stack: Stack) -> dict[str, int]:
+    """The port of node_exporter of each Redis node."""
+    return {node: said(stack, node, "node_exporter", "node_exporter_port") for node in redis_nodes(stack)}
 
 
 def redis_nodes(stack: Stack) -> list[str]:
@@ -212,5 +216,19 @@ def redis_nodes(stack: Stack) -> list[str]:
 
 
 def redis_ports(stack: Stack) -> dict[str, int]:
-    addresses = {node: stack.host.hostvars[node].get("redis_exporter_redis_addr", "") for node in redis_nodes(stack)}
-    return {node: urlsplit(str(address)).port or 6379 for node, address in addresses.items()}
+    """The port of Redis of each node."""
+    found = {}
+    for node in redis_nodes(stack):
+        try:
+            found[node] = urlsplit(said(stack, node, "redis_exporter", "redis_exporter_redis_addr")).port or 6379
+        except ValueError as err:  # whose text may have a password
+            raise _core.Unreadable(f"{node}: redis_exporter_redis_addr has a port that is no number") from err
+    return found
+
+
+def said(stack: Stack, node: str, role: str, name: str) -> Any:
+    """A setting of a Redis node, or its default: a wrong one would be scraped or probed in the wrong place."""
+    value, wrong = _clusters.of_node(stack.host, node, role, name)
+    if wrong:
+        raise _core.Unreadable(f"{node}: {'; '.join(wrong)}")
+    return _options.default_of(_core.options_of(role)[name]) if value is None else value

@@ -90,6 +90,9 @@ def problems(variables: Mapping[str, Any]) -> list[str]:
         found.append("monitoring_secret has white space at an end: other controllers may read it without")
     if secret and not own.get("monitoring_cluster"):
         found.append("monitoring_cluster is not set: passwords are derived from it and monitoring_secret")
+    for name in ("monitoring_cluster", "monitoring_environment"):
+        if isinstance(own.get(name), (list, dict)):
+            found.append(f"{name} is {own[name]}, not a text")
     if not isinstance(services, list):
         found.append(f"monitoring_services is {services}, not a list")
     else:

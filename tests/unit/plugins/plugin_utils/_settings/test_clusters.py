@@ -121,6 +121,33 @@ def test_one_cluster_is_as_without_clusters(stack):
     assert jobs["redis-cluster"]["basic_auth"]["password_file"] == f"{GIVEN}/exporter_password"
 
 
+def test_a_blank_answer_of_a_node_is_the_default(stack):
+    on = stack(orders={"node_exporter_port": " ", "redis_exporter_redis_addr": ""})
+    jobs = {job["job_name"]: job for job in judged("prometheus", on)[0]["prometheus_scrape_configs"]}
+    assert jobs["node-orders"]["static_configs"][0]["targets"] == ["10.0.1.1:9100"]
+    assert jobs["redis-tls"]["static_configs"][0]["targets"] == ["10.0.1.1:6379"]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"node_exporter_port": "abc"}, "orders-1: node_exporter_port is abc, not a whole number"),
+        (
+            {"redis_exporter_redis_addr": "rediss://canary:canary@localhost:abc"},
+            "orders-1: redis_exporter_redis_addr has a port that is no number",
+        ),
+        ({"redis_exporter_redis_addr": ["a"]}, "orders-1: redis_exporter_redis_addr is ['a'], not a text"),
+        ({"monitoring_environment": {"a": 1}}, "the host orders-1 has a value of type dict for the label environment"),
+        ({"monitoring_cluster": ["a"]}, "the host orders-1 has a value of type list for the label cluster"),
+    ],
+)
+def test_what_is_wrong_on_a_node_is_a_line_at_the_monitoring_host(stack, given, says):
+    on = stack(orders=given)
+    lines = [line for line in _core.judge("prometheus", on.variables, on)[1] if "prometheus_scrape_configs" in line]
+    assert len(lines) == 1 and lines[0].startswith(f"prometheus_scrape_configs cannot be read: {says}")
+    assert "canary" not in lines[0]
+
+
 def test_a_cluster_says_how_its_exporters_are_asked(stack):
     own = {
         "prometheus_exporter_username": "watcher",

@@ -258,6 +258,8 @@ def test_one_monitoring_host_has_no_replicas(settings):
         ({"monitoring_secret": "short"}, "monitoring_secret is shorter than 32 characters, or no text: make one with"),
         ({"monitoring_secret": SECRET + "\n"}, "monitoring_secret has white space at an end"),
         ({"monitoring_secret": SECRET, "monitoring_cluster": ""}, "monitoring_cluster is not set"),
+        ({"monitoring_cluster": ["a"]}, "monitoring_cluster is ['a'], not a text"),
+        ({"monitoring_environment": {"a": 1}}, "monitoring_environment is {'a': 1}, not a text"),
         ({"monitoring_services": "grafana"}, "monitoring_services is grafana, not a list"),
         ({"monitoring_services": ["grafna"]}, "monitoring_services has grafna: it takes redis_exporter, node_exporter"),
         ({"monitoring_certificates": "mine"}, "monitoring_certificates is mine: choose one of own, ca, hook, files"),
