@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._stack import Stack
 
 SCRAPER = "prometheus"  # the account of Prometheus at the other services
+OWN_HOST = "node-monitoring"  # the job of the monitoring host itself
 
 
 def scrape_passwords(stack: Stack) -> dict[str, str]:
@@ -123,17 +124,22 @@ def node_jobs(stack: Stack, mine: dict[str, str]) -> list[dict[str, Any]]:
         if cluster:
             static = [one for one in targets if one["labels"].get("cluster") == cluster]
             static = [{**one, "labels": {**one["labels"], "job": "node"}} for one in static]
-        name = f"node-{_clusters.slug(cluster)}" if cluster else "node"
-        found.append(node_job(name, job, static))
+        found.append(node_job(name_of_node_job(cluster), job, static))
     port = stack.of("node_exporter")["node_exporter_port"]
     return [
         *found,
         {  # the host itself, over loopback; metrics about a node keep its labels
-            "job_name": "node-monitoring",
+            "job_name": OWN_HOST,
             "honor_labels": True,
             "static_configs": [{"targets": [f"127.0.0.1:{port}"], "labels": {"job": "node", **mine}}],
         },
     ]
+
+
+def name_of_node_job(cluster: str) -> str:
+    name = f"node-{_clusters.slug(cluster)}" if cluster else "node"
+    # Prometheus takes no two jobs of one name; with a dot it is that of no other cluster.
+    return f"node-cluster.{cluster}" if name == OWN_HOST else name
 
 
 def node_job(name: str, asked: dict[str, Any], static: list[dict[str, Any]]) -> dict[str, Any]:

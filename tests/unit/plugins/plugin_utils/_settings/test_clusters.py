@@ -108,6 +108,19 @@ def test_every_target_is_in_one_job_and_all_have_one_label(stack):
     assert jobs["node-sessions"]["basic_auth"]["password_file"] == f"{GIVEN}/sessions.exporter_password"
 
 
+def test_a_cluster_may_be_called_monitoring(stack):
+    service = judged("prometheus", stack(orders={"monitoring_cluster": "monitoring"}))[1]
+    names = [job["job_name"] for job in service["values"]["prometheus_scrape_configs"]]
+    assert [name for name in names if name.startswith("node")] == [
+        "node", "node-cluster.monitoring", "node-sessions", "node-monitoring",
+    ]  # fmt: skip
+    jobs = scrape_jobs(service)
+    assert [one["targets"] for one in jobs["node-cluster.monitoring"]["static_configs"]] == [
+        ["10.0.1.1:9100"], ["10.0.1.2:9100"],
+    ]  # fmt: skip
+    assert jobs["node-monitoring"]["static_configs"][0]["targets"] == ["127.0.0.1:9100"]
+
+
 def test_one_cluster_is_as_without_clusters(stack):
     """Also where the monitoring has the name of one of several."""
     same = {"monitoring_cluster": "shop"}
