@@ -104,7 +104,7 @@ cluster:
   returned: success, with O(role) for a role that asks for it
   type: str
   sample: redis-prod
-  version_added: 1.1.0
+  version_added: 1.0.0
 unit:
   description: Systemd unit of the role's service.
   returned: success, with O(role), for a role with a service
