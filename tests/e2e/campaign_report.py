@@ -59,8 +59,8 @@ minute here (five when shipped).
 * **pages**: notifications with an alert that was not told before, Redis' among them. Each fault had its end told too.
 * **the same again**: notifications without news, to both levels.
 * **gap**: the longest between two samples of a node in the Prometheus that was not broken; it scrapes every 30 s.
-* **failed**: something was told more often than once (twice where that is documented), or beside what is expected. Redis' page came
-  all the same; *What to expect* says why the rest does.
+* **failed**: something was told more often than once (twice where that is documented), or beside what is expected.
+  Redis' page came all the same; *What to expect* says why the rest does.
 
 """
 
