@@ -17,14 +17,28 @@ RECEIVERS, LEVELS = OPTIONS = ("alertmanager_receivers", "alertmanager_levels")
 
 def settings(s: dict, host: _core.Host) -> dict[str, dict]:
     """The receivers and levels of each cluster that says something of them."""
+    return {
+        cluster: {RECEIVERS: said.get(RECEIVERS, s[RECEIVERS]), LEVELS: levels_of(s, said, host)}
+        for cluster, said in _clusters.own(host, ROLE, OPTIONS).items()
+        if said
+    }
+
+
+def levels_of(s: dict, said: dict, host: _core.Host) -> dict:
+    """The levels of a cluster that says this.
+
+    Levels that are given for all name the receivers of all: they do not count for a cluster with receivers of its own.
+    """
     derived, general = levels_of_all(s, host)
-    found = {}
-    for cluster, said in _clusters.own(host, ROLE, OPTIONS).items():
-        known = said.get(RECEIVERS, s[RECEIVERS])
-        by_kind = receivers.levels(known, s["alertmanager_watchdog_receiver"]) if derived else {}
-        if said:
-            found[cluster] = {RECEIVERS: known, LEVELS: {**by_kind, **said.get(LEVELS, general)}}
-    return found
+    by_kind = receivers.levels(said.get(RECEIVERS, s[RECEIVERS]), s["alertmanager_watchdog_receiver"])
+    if told(s, said.get(RECEIVERS, s[RECEIVERS])) != told(s, s[RECEIVERS]) and said.get(LEVELS, general) == general:
+        return by_kind
+    return {**(by_kind if derived else {}), **said.get(LEVELS, general)}
+
+
+def told(s: dict, known: list[dict]) -> dict[str, dict]:
+    """The receivers of alerts by name: their order says nothing, and the dead man's switch is told of none."""
+    return {one["name"]: one for one in known if one["name"] != s["alertmanager_watchdog_receiver"]}
 
 
 def levels_of_all(s: dict, host: _core.Host) -> tuple[bool, dict]:
@@ -32,7 +46,7 @@ def levels_of_all(s: dict, host: _core.Host) -> tuple[bool, dict]:
     stack = host.variables
     if LEVELS not in getattr(stack, "derived", {}):
         return False, s[LEVELS]
-    return True, stack.own[LEVELS] if stack.is_given(LEVELS) else {}
+    return True, _core.setting(ROLE, LEVELS, stack.own)[0] if stack.is_given(LEVELS) else {}
 
 
 def with_all(s: dict, host: _core.Host) -> dict:

@@ -12,6 +12,7 @@ import re
 import pytest
 import yaml
 from ansible_collections.redisops.monitoring.plugins.plugin_utils._settings import (
+    _alertmanager_clusters,
     _clusters,
     _core,
     _secrets,
@@ -353,6 +354,38 @@ def test_alerts_of_a_cluster_go_to_its_own_receivers(stack, run_checks):
     assert told["sessions", "P1"] == told["", "P1"] == ["chat", "pager"]
     assert [one["name"] for one in service["values"]["receivers"]] == ["chat", "pager", "orders-pager"]
     assert secrets_of(service)["orders-pager.pagerduty.routing_key"] == "a-key-of-orders"
+
+
+LEVELS = {"alertmanager_levels": {"L1": ["chat"], "L2": ["pager"], "L3": ["pager"]}}
+
+
+@pytest.mark.parametrize("for_nodes", [{}, LEVELS], ids=["of the monitoring", "of all"])
+@pytest.mark.parametrize("own", [[ORDERS], [CHAT, ORDERS]], ids=["alone", "with chat"])
+def test_levels_that_are_given_for_all_do_not_count_for_receivers_of_a_cluster(stack, run_checks, for_nodes, own):
+    every = {**ALL, **LEVELS}
+    on = stack(changed=every, sessions={**ALL, **for_nodes}, orders={"alertmanager_receivers": own, **for_nodes})
+    told, dummy = told_of(on, run_checks)
+    assert told["orders", "P1"] == [one["name"] for one in own]
+    assert told["sessions", "P1"] == told["", "P1"] == ["chat", "pager"]
+    # The same receivers in another order, and the dead man's switch, are not receivers of a cluster.
+    dead = {"name": "dead", "webhook": {"url": "https://dead.example/"}}
+    changed = {**LEVELS, "alertmanager_receivers": [CHAT, PAGER, dead], "alertmanager_watchdog_receiver": "dead"}
+    on = stack(changed=changed, orders={"alertmanager_receivers": [PAGER, CHAT], **for_nodes})
+    assert judged("alertmanager", on)[1]["values"]["cluster_routes"] == []
+    # Levels of its own stay its own.
+    levels = {"alertmanager_levels": {**LEVELS["alertmanager_levels"], "L2": ["orders-pager"]}}
+    on = stack(changed=every, orders={"alertmanager_receivers": own, **levels})
+    assert told_of(on)[0]["orders", "P1"] == ["chat", "orders-pager", "pager"]
+
+
+def test_levels_of_all_do_not_count_for_receivers_of_a_cluster_without_a_secret(stack):
+    every, bare = {**ALL, **LEVELS}, {"monitoring_secret": ""}
+    on = stack(changed={**every, **bare}, sessions=bare, orders={**bare, "alertmanager_receivers": [ORDERS]})
+    s = _core.read("alertmanager", on.variables)[0]
+    assert _alertmanager_clusters.settings(s, on)["orders"]["alertmanager_levels"] == {
+        "L1": ["orders-pager"],
+        "L2": ["orders-pager"],
+    }
 
 
 def test_a_cluster_may_name_levels_alone(stack, run_checks):
