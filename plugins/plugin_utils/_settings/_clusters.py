@@ -4,8 +4,8 @@
 """Several Redis clusters in one inventory: which node is of which, and what each cluster has of its own.
 
 What the variables of its nodes say, as in the group_vars of a subgroup of redis, counts for a cluster: also settings
-of roles that run on the monitoring hosts. What no node says is said by the monitoring host. With one cluster all is
-said by the monitoring host.
+of roles that run on the monitoring hosts. What no node says is said by the monitoring host. With one cluster that has
+the name of the monitoring, all is said by the monitoring host.
 """
 
 from __future__ import annotations
@@ -47,16 +47,36 @@ def grouped(host: _core.Host) -> dict[str, list[str]]:
 
 
 def several(host: _core.Host) -> dict[str, list[str]]:
-    """The nodes of each cluster, where there is more than one; nodes without the label are of none."""
-    found = {cluster: names for cluster, names in nodes(host).items() if cluster}
-    return found if len(found) > 1 else {}
+    """The nodes of each cluster, where there is more than one, or one with a name of its own.
+
+    Nodes without the label are of none.
+    """
+    if "several" not in host.memory:  # Ansible's hostvars are slow to read
+        found = {cluster: names for cluster, names in nodes(host).items() if cluster}
+        own_names = (is_named_otherwise(host, names[0]) for names in found.values())
+        host.memory["several"] = found if len(found) > 1 or any(own_names) else {}
+    return host.memory["several"]
+
+
+def is_named_otherwise(host: _core.Host, node: str) -> bool:
+    """Whether a node says another name than the monitoring has: so it is with the last one left of several clusters.
+
+    What it says of itself has to go on counting when the others are taken out of the inventory.
+    """
+    name, monitoring = host.hostvars[node].get("monitoring_cluster"), of_all(host, "")
+    return bool(name and monitoring) and str(name) != monitoring
+
+
+def limited(host: _core.Host) -> dict[str, list[str]]:
+    """Of several clusters, those that --limit has a node of."""
+    found = several(host)
+    within = host.limit() if found else None
+    return {cluster: names for cluster, names in found.items() if within and within & set(names)}
 
 
 def scope(host: _core.Host) -> dict[str, list[str]]:
     """Of several clusters, those that --limit has a node of; all where it has none, or there is none."""
-    found = several(host)
-    within = host.limit() if found else None
-    return {cluster: names for cluster, names in found.items() if within and within & set(names)} or found
+    return limited(host) or several(host)
 
 
 def elsewhere(host: _core.Host) -> set[str]:
@@ -72,10 +92,10 @@ def cluster_of(host: _core.Host) -> dict[str, str]:
 
 def title(host: _core.Host, default: str) -> str:
     """What a report is about: the one cluster of the limit; of several, what the monitoring is called."""
-    inside = scope(host)
-    if len(inside) == 1:
-        return next(iter(inside))
-    return of_all(host, default) if inside else default
+    chosen = limited(host)
+    if len(chosen) == 1:
+        return next(iter(chosen))
+    return of_all(host, default) if several(host) else default
 
 
 def of_all(host: _core.Host, default: str) -> str:

@@ -418,6 +418,60 @@ def test_receivers_of_clusters_are_judged_with_those_of_all(stack):
     ]
 
 
+def alone(on):
+    """The same inventory without the cluster sessions."""
+    hostvars = {name: one for name, one in on.hostvars.items() if name != "sessions-1"}
+    on = dataclasses.replace(on, hostvars=hostvars, groups={**on.groups, "redis": ["orders-1", "orders-2"]})
+    given = hostvars[on.name]
+    return dataclasses.replace(on, variables=_stack.Variables(given, given.__contains__, on))
+
+
+def test_the_last_cluster_that_is_left_keeps_what_it_has_of_its_own(stack, run_checks):
+    own = {
+        "prometheus_exporter_port": 9200,
+        "prometheus_exporter_username": "watcher",
+        "prometheus_exporter_password": "of-orders",
+        "prometheus_exporter_ca_file": "/tls/orders.crt",
+        "prometheus_alert_thresholds": {"memory_high_percent": 60},
+        "blackbox_exporter_redis_ca_file": "/tls/orders-ca.crt",
+        "alertmanager_receivers": [ORDERS],
+    }
+    both = stack(changed=ALL, sessions=ALL, orders=own)
+    left = alone(both)
+    told, before = told_of(left, run_checks)[0], told_of(both)[0]
+    assert told["orders", "P1"] == before["orders", "P1"] == ["orders-pager"]
+    assert told["", "P1"] == before["", "P1"] == ["chat", "pager"]
+    dummy, service = judged("prometheus", left)
+    jobs = scrape_jobs(service), scrape_jobs(judged("prometheus", both)[1])
+    for name in ("redis-cluster-orders", "node-orders", "redis-tls"):
+        was, now = ({**one[name], "static_configs": []} for one in jobs)
+        assert was == now, name
+    assert [group["targets"] for group in service["values"]["targets"]] == [["10.0.1.1:9200"], ["10.0.1.2:9200"]]
+    assert secrets_of(service)["orders.exporter_password"] == "of-orders"
+    assert rules_of(left) == rules_of(both)
+    assert "redis_tls_orders" in judged("blackbox_exporter", left)[1]["values"]["modules"]
+    assert _core.read("yace", left.variables)[0]["yace_search_tags"] == {"Cluster": "^(orders)$"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "title"), [(None, "shop"), ({"monitoring-1"}, "shop"), ({"monitoring-1", "orders-1"}, "orders")]
+)
+def test_the_last_cluster_that_is_left_is_called_as_before(stack, limit, title):
+    on = dataclasses.replace(alone(stack()), limit=lambda: limit)
+    assert _clusters.title(on, "as given") == title and _clusters.elsewhere(on) == set()
+    assert _clusters.cluster_of(on) == {"orders-1": "orders", "orders-2": "orders"}
+    assert doctor.peers(dataclasses.replace(on, name="orders-1")) == []
+
+
+@pytest.mark.parametrize("mine", ["orders", "", None], ids=["the same", "blank", "none"])
+def test_one_cluster_without_another_name_is_said_by_the_monitoring(stack, mine):
+    on = alone(stack(orders={"prometheus_exporter_port": 9200, "alertmanager_receivers": [ORDERS]}, changed=ALL))
+    hostvars = {**on.hostvars, "monitoring-1": {**on.hostvars["monitoring-1"], "monitoring_cluster": mine}}
+    on = dataclasses.replace(on, hostvars=hostvars, variables=hostvars["monitoring-1"])
+    assert _clusters.several(on) == {} and _clusters.title(on, "as given") == "as given"
+    assert set(_clusters.ports(_core.read("prometheus", on.variables)[0], on).values()) == {9121}
+
+
 def test_secrets_of_clusters_are_clean(stack):
     on = stack(changed=ALL, orders={"prometheus_exporter_password": "of-orders\n"})
     assert [line[:90] for line in _core.judge("prometheus", on.variables, on)[1]] == [
