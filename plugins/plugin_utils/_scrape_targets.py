@@ -120,6 +120,13 @@ def labels_of(hosts, hostvars, labels=None, tag_labels=None):
     return {name: {**reader.read(name).labels(tag_labels), **labels} for name in _host_names(hosts)}
 
 
+def tags_of(hosts, hostvars):
+    """The tags of those hosts that are instances, by instance id."""
+    reader = _Reader(hostvars, "", "")
+    found = [reader.read(name) for name in _host_names(hosts)]
+    return {host.instance_id: host.tags for host in found if host.is_ec2}
+
+
 def _make_unique(label, labels_of_target, host_of_target):
     """Hosts of one cluster that share a name get the name of the inventory instead, which is unique.
 

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ...module_utils._text import version_tuple
 from .. import _scrape_targets
@@ -358,9 +360,10 @@ def ec2_relabelling(s: dict, host: _core.Host) -> list[dict]:
     """From the labels of the discovery to those of scrape_targets.
 
     Relabelling sees one instance at a time and cannot tell that another has the same name. So a node has the instance
-    id in its name, unless the inventory knows it: then it has the label that it has everywhere else.
+    id in its name, unless the inventory knows it: then it has the labels that it has everywhere else.
     """
     rules: list[dict] = []
+    otherwise = environments(host)
 
     def put(label: str, *sources: str, regex: str = r"(.*\S.*)", value: str = "$1") -> None:
         rule = {"source_labels": list(sources), "regex": regex, "target_label": label, "replacement": value}
@@ -377,17 +380,49 @@ def ec2_relabelling(s: dict, host: _core.Host) -> list[dict]:
             put(label, value=_core.literal(host.variables[f"monitoring_{label}"]))
     put("node", "__meta_ec2_instance_id")
     for label, tag in tags.items():
+        if label == "environment":  # before the tag, which is stronger
+            for cluster, value in otherwise.items():
+                put(label, "cluster", regex=re.escape(cluster), value=_core.literal(value))
         if label == "node":
             put(label, tag, "__meta_ec2_instance_id", regex=r"(.*\S.*);(.+)", value="${1}_$2")
         else:
             put(label, tag)
+    tagged = _scrape_targets.tags_of(host.groups.get(s["prometheus_redis_group"], []), host.hostvars)
     for group in inventory_targets(s, host, _clusters.ports(s, host))[0]:
-        name = group["labels"].get("node")
-        if name and "instance_id" in group["labels"]:
-            put("node", "__meta_ec2_instance_id", regex=group["labels"]["instance_id"], value=_core.literal(name))
-        elif name:  # of a static inventory
-            addresses = "|".join(re.escape(target) for target in group["targets"])
-            put("node", "__address__", regex=addresses, value=_core.literal(name))
+        labels = group["labels"]
+        source, regex = "__meta_ec2_instance_id", labels.get("instance_id", "")
+        if not regex:  # of a static inventory
+            source, regex = "__address__", "|".join(re.escape(target) for target in group["targets"])
+        given = discovered(s, host, tagged.get(labels.get("instance_id"), {}), otherwise)
+        wanted = ["node", *(label for label in given if label not in s["prometheus_target_labels"])]
+        for label in wanted:
+            if labels.get(label) and labels[label] != given.get(label):
+                put(label, source, regex=regex, value=_core.literal(labels[label]))
     for label, value in s["prometheus_target_labels"].items():
         put(label, value=_core.literal(value))
     return rules
+
+
+def environments(host: _core.Host) -> dict[str, str]:
+    """The environment of each cluster whose nodes all say another than this host: of instances without the tag."""
+    mine, found = environment_of(host.variables), {}
+    for cluster, names in _clusters.nodes(host).items():
+        said = {environment_of(host.hostvars[name]) for name in names}
+        if cluster and len(said) == 1 and not said & {"", mine}:
+            found[cluster] = said.pop()
+    return found
+
+
+def environment_of(variables: Mapping[str, Any]) -> str:
+    return str(variables.get("monitoring_environment") or "")
+
+
+def discovered(s: dict, host: _core.Host, tags: Mapping[str, Any], otherwise: dict[str, str]) -> dict[str, str]:
+    """Cluster and environment of an instance with these tags, as the inventory need not know it."""
+    names = tag_labels(s["prometheus_tag_labels"])
+    cluster, environment = (str(tags.get(names[label]) or "") for label in ("cluster", "environment"))
+    if not cluster.strip():
+        cluster = str(host.variables.get("monitoring_cluster") or "")
+    if not environment.strip():
+        environment = otherwise.get(cluster, environment_of(host.variables))
+    return {"cluster": cluster, "environment": environment}

@@ -325,6 +325,9 @@ def test_discovery_by_the_ec2_api(service):
     assert relabelled(job, node)["node"] == "n1_i-1"
 
 
+BY_API = {"prometheus_discovery": "ec2_sd", "monitoring_aws_region": "us-east-1", "prometheus_version": "3.5.3"}
+
+
 def relabelled(job, instance):
     """The labels that Prometheus gives to an instance: a replacement for each rule whose regex fits all of it."""
     labels = {f"__meta_ec2_{name}": value for name, value in instance.items()}
@@ -368,8 +371,7 @@ def test_discovery_never_gives_two_nodes_one_name(service, host, run_checks):
         hostvars={**hostvars, "monitoring-1": {}},
         variables={"monitoring_cluster": "c", "monitoring_environment": "e$1"},
     )
-    by_api = {"prometheus_discovery": "ec2_sd", "monitoring_aws_region": "us-east-1", "prometheus_version": "3.5.3"}
-    said = service("prometheus", by_api, on)
+    said = service("prometheus", BY_API, on)
     assert run_checks(said) == ""
     job = yaml.safe_load(rendered(said)["prometheus.yml"])["scrape_configs"][0]
     for instance, node in (
@@ -390,6 +392,71 @@ def test_discovery_never_gives_two_nodes_one_name(service, host, run_checks):
     # The targets of the inventory, which the probes and node_exporter have, are labelled alike.
     inventory = service("prometheus", {}, on)["values"]["targets"]
     assert sorted(one["labels"]["node"] for one in inventory) == ["old", "r.3", "r1", "r2"]
+
+
+def clusters_by_api(service, host, hostvars, changed=None):
+    """The first job where the monitoring is shop, in the environment monitoring; and the targets of the inventory."""
+    on = host(
+        groups={"redis": list(hostvars), "monitoring": ["monitoring-1"]},
+        hostvars={**hostvars, "monitoring-1": {}},
+        variables={"monitoring_cluster": "shop", "monitoring_environment": "monitoring"},
+    )
+    said = service("prometheus", {**BY_API, **(changed or {})}, on)
+    inventory = service("prometheus", changed or {}, on)["values"]["targets"]
+    return said, {one["targets"][0]: one["labels"] for one in inventory}
+
+
+def test_discovery_gives_cluster_and_environment_as_the_inventory_does(service, host, run_checks):
+    """Inhibitions compare them between jobs, and the other jobs have those of the inventory."""
+    instances = [
+        ec2_instance(1, Name="o1", Cluster="orders"),
+        ec2_instance(2, Name="o2", Environment="tagged"),
+        ec2_instance(3, Name="s1", Cluster="a.b", Environment=" "),
+    ]
+    orders = {"monitoring_cluster": "orders", "monitoring_environment": "production"}
+    sessions = {"monitoring_cluster": "a.b", "monitoring_environment": "stag$1"}
+    hostvars = {
+        "o1": known(instances[0], **orders),
+        "o2": known(instances[1], **orders),
+        "s1": known(instances[2], **sessions),
+        "s2": {"ansible_host": "10.0.9.4", **sessions},
+    }
+    said, inventory = clusters_by_api(service, host, hostvars)
+    assert run_checks(said) == ""
+    job = yaml.safe_load(rendered(said)["prometheus.yml"])["scrape_configs"][0]
+    found = {one["private_ip"]: relabelled(job, one) for one in [*instances, ec2_instance(4)]}
+    for label in ("cluster", "environment", "node"):
+        assert [one[label] for one in found.values()] == [one[label] for one in inventory.values()], label
+    assert [one["cluster"] for one in found.values()] == ["orders", "orders", "a.b", "a.b"]
+    assert [one["environment"] for one in found.values()] == ["production", "tagged", "stag$1", "stag$1"]
+    # Instances that the inventory does not know yet.
+    for tags, wanted in (
+        ({"Cluster": "orders"}, ("orders", "production")),
+        ({"Cluster": "orders", "Environment": "new"}, ("orders", "new")),
+        ({"Cluster": "axb"}, ("axb", "monitoring")),
+        ({}, ("shop", "monitoring")),
+    ):
+        labels = relabelled(job, ec2_instance(9, **tags))
+        assert (labels["cluster"], labels["environment"]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("tags", "own", "changed"),
+    [
+        ({"Cluster": "shop", "Environment": "monitoring"}, {}, {}),
+        ({"Cluster": "tagged", "Environment": "tagged"}, {"monitoring_cluster": "shop"}, {}),
+        ({}, {"monitoring_cluster": "shop", "monitoring_environment": "monitoring"}, {}),
+        ({}, {}, {}),
+        ({}, {}, {"prometheus_target_labels": {"cluster": "c", "environment": "e"}}),
+        ({"App": "c", "Stage": "e"}, {}, {"prometheus_tag_labels": {"cluster": "App", "environment": "Stage"}}),
+    ],
+    ids=["tags", "other tags", "variables", "nothing", "labels of all", "tags of other names"],
+)
+def test_discovery_of_one_cluster_needs_no_rules_of_instances(service, host, tags, own, changed):
+    said = clusters_by_api(service, host, {"r1": known(ec2_instance(1, Name="r1", **tags), **own)}, changed)[0]
+    by_id = [one for one in said["values"]["ec2_relabelling"] if one.get("regex") == "i-1"]
+    assert [one["target_label"] for one in by_id] == ["node"]
+    assert not any(one.get("source_labels") == ["cluster"] for one in said["values"]["ec2_relabelling"])
 
 
 def test_a_node_has_its_labels_whatever_tag_labels_leave_out(service, host):
