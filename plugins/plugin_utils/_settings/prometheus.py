@@ -319,7 +319,7 @@ def service(s: dict, host: _core.Host) -> dict:
             "retention": retention(s) if retention_in_file(s) else {},
             "targets": found,
             "exporter_jobs": _clusters.jobs(s, host),
-            "ec2_sd": ec2_sd(s),
+            "ec2_sd": ec2_sd(s, host),
             "ec2_relabelling": ec2_relabelling(s, host) if s["prometheus_discovery"] == "ec2_sd" else [],
             "service": {
                 "role": "prometheus",
@@ -342,8 +342,9 @@ def service(s: dict, host: _core.Host) -> dict:
     }
 
 
-def ec2_sd(s: dict) -> dict:
-    """Discovery by the EC2 API."""
+def ec2_sd(s: dict, host: _core.Host) -> dict:
+    """Discovery by the EC2 API. It has one port: what all clusters say, else what this host says."""
+    ports = set(_clusters.ports(s, host).values())
     return {
         "refresh_interval": "60s",
         "filters": [
@@ -352,7 +353,7 @@ def ec2_sd(s: dict) -> dict:
         ],
         **{key: value for key, value in s["prometheus_ec2_sd"].items() if value is not None},
         "region": ec2_region(s),
-        "port": s["prometheus_exporter_port"],
+        "port": ports.pop() if len(ports) == 1 else s["prometheus_exporter_port"],
     }
 
 

@@ -226,6 +226,16 @@ def test_discovery_by_ec2_has_one_port(stack):
     assert labels.index("cluster") < len(labels) - 2  # from the tag, before it is chosen by
 
 
+def test_discovery_by_ec2_asks_at_the_port_that_all_clusters_say(stack):
+    ec2 = {"prometheus_discovery": "ec2_sd", "monitoring_aws_region": "eu-west-1"}
+    own = {"prometheus_exporter_port": 9200}
+    jobs = scrape_jobs(judged("prometheus", stack(changed=ec2, orders=own, sessions=own))[1])
+    for name in ("redis-cluster", "redis-cluster-orders", "redis-cluster-sessions"):
+        assert jobs[name]["ec2_sd_configs"][0]["port"] == 9200
+    jobs = scrape_jobs(judged("prometheus", stack(changed={**ec2, "prometheus_exporter_port": 9300}))[1])
+    assert jobs["redis-cluster-orders"]["ec2_sd_configs"][0]["port"] == 9300
+
+
 def test_redis_of_a_cluster_is_probed_with_its_own_certificates(stack):
     own = {
         "blackbox_exporter_redis_ca_file": "/tls/orders-ca.crt",
