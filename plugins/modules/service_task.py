@@ -40,7 +40,8 @@ options:
       - Of V(certificates), V(status) and V(plan) run M(redisops.monitoring.certificate_status), the latter for the CAs
         that follow from what all hosts said. V(secrets) writes the secrets of all services by
         M(redisops.monitoring.checked_config) and restarts none. V(datasources) is that of V(grafana).
-      - Of V(security_groups), V(exporters) and V(admins) run M(redisops.monitoring.ec2_security_group_rules).
+      - Of V(security_groups), V(exporters), V(open_exporters) and V(admins) run
+        M(redisops.monitoring.ec2_security_group_rules).
       - Of V(remove), V(monitoring), V(exporters) and V(certificates) run M(redisops.monitoring.service_remove) for each
         service, and V(account) runs M(redisops.monitoring.redis_acl_user).
     type: str

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from ...filter.networks import networks
 from ...module_utils import _http
 from . import _clusters, _core
 
 REDIS_GROUP = "monitoring_redis_security_group"
+NODE_EXPORTER, REDIS = 9100, 6379  # ports of _more_ports that follow what the nodes of a cluster say
 COMMA_LISTS = ("security_groups_exporter_cidrs", "security_groups_admin_ports", "security_groups_member_ports")
 
 
@@ -61,20 +63,29 @@ def plan(s: dict, host: _core.Host, found: dict) -> dict:
             " monitoring_admin_cidrs"
         )
     admins = networks(s["monitoring_admin_cidrs"], "monitoring_admin_cidrs", auto=address)
-    exporters = networks(s["security_groups_exporter_cidrs"], "security_groups_exporter_cidrs")["networks"]
     group = s["monitoring_security_group"]
-    itself = {key_of(group): [group]}
-    source = by_family(exporters) if exporters else itself
     admin_rule = {"ports": s["security_groups_admin_ports"], "rule_desc": "Monitoring admins"}
     admin_rules = [{**admin_rule, **by_family(admins["networks"])}] if admins["networks"] else []
     if group and len(host.groups.get("monitoring", [])) > 1:
-        admin_rules.append({"ports": s["security_groups_member_ports"], "rule_desc": "Monitoring hosts", **itself})
+        admin_rules.append({"ports": s["security_groups_member_ports"], "rule_desc": "Monitoring hosts", **by_group(s)})
     return {
         "problems": list(dict.fromkeys([*lines, *problems(s, host), *admins["problems"]])),
         "vpc_id": vpc_id,
-        "exporter_rules": [{"ports": [port], "rule_desc": text, **source} for port, text in exporter_ports(s)],
         "admin_rules": admin_rules,
     }
+
+
+def exporter_rules(s: dict, ports: list[tuple[int, str]]) -> list[dict]:
+    """The rules of a group of Redis nodes with these ports."""
+    exporters = networks(s["security_groups_exporter_cidrs"], "security_groups_exporter_cidrs")["networks"]
+    source = by_family(exporters) if exporters else by_group(s)
+    return [{"ports": [port], "rule_desc": text, **source} for port, text in ports]
+
+
+def by_group(s: dict) -> dict:
+    """The monitoring hosts as the source of a rule."""
+    group = s["monitoring_security_group"]
+    return {key_of(group): [group]}
 
 
 def key_of(group: str) -> str:
@@ -97,29 +108,67 @@ def task_rules(s: dict, group: str, owner: str) -> dict | None:
     return {"module": "ec2_security_group_rules", "args": {**aws(s), **named, **ours}}
 
 
-def redis_groups(s: dict, host: _core.Host) -> list[str]:
-    """The groups of the Redis nodes: that of all, and those that clusters name."""
+def redis_groups(s: dict, host: _core.Host) -> dict[str, list[tuple[int, str]]]:
+    """The groups of the Redis nodes, that of all and those that clusters name, each with its ports."""
     clusters = _clusters.several(host)
+    if not clusters:
+        return {group: exporter_ports(s) for group in [s[REDIS_GROUP]] if group}
+    found: dict[str, dict[int, str]] = {}
     said = _clusters.own(host, "security_groups", [REDIS_GROUP])
-    found = [said[cluster].get(REDIS_GROUP, s[REDIS_GROUP]) for cluster in clusters] or [s[REDIS_GROUP]]
-    return list(dict.fromkeys(group for group in found if group))
+    for cluster, members in clusters.items():
+        ports = found.setdefault(said[cluster].get(REDIS_GROUP, s[REDIS_GROUP]), {})
+        for port, text in cluster_ports(s, host, members):
+            ports.setdefault(port, text)
+    return {group: list(ports.items()) for group, ports in found.items() if group}
+
+
+def cluster_ports(s: dict, host: _core.Host, members: list[str]) -> list[tuple[int, str]]:
+    """The ports of a cluster: where its nodes have others than the settings of all, theirs."""
+    asked = _clusters.of_node(host, members[0], "prometheus", _clusters.PORT)[0]
+    (port, text), *more = exporter_ports(s)
+    found = [(asked or port, text)]
+    theirs = {NODE_EXPORTER: node_exporter_port, REDIS: redis_port}
+    for port, text in more:
+        found += [(theirs[port](host, node), text) for node in members] if port in theirs else [(port, text)]
+    return found
+
+
+def node_exporter_port(host: _core.Host, node: str) -> int:
+    return _clusters.of_node(host, node, "node_exporter", "node_exporter_port")[0] or NODE_EXPORTER
+
+
+def redis_port(host: _core.Host, node: str) -> int:
+    address = _clusters.of_node(host, node, "redis_exporter", "redis_exporter_redis_addr")[0]
+    return urlsplit(str(address or "")).port or REDIS
+
+
+def one_or_all(calls: list[dict]) -> dict | list[dict] | None:
+    return calls if len(calls) > 1 else next(iter(calls), None)
 
 
 def task_exporters(s: dict, host: _core.Host) -> dict | list[dict] | None:
-    calls = exporter_calls(s, host)
-    return calls if len(calls) > 1 else next(iter(calls), None)
+    """Without rules: those that are there are removed."""
+    return one_or_all([task_rules(s, group, "exporters") for group in redis_groups(s, host)])
+
+
+def task_open_exporters(s: dict, host: _core.Host) -> dict | list[dict] | None:
+    return one_or_all(exporter_calls(s, host))
 
 
 def exporter_calls(s: dict, host: _core.Host) -> list[dict]:
     """One for each group of Redis nodes."""
-    return [task_rules(s, group, "exporters") for group in redis_groups(s, host)]
+    found = []
+    for group, ports in redis_groups(s, host).items():
+        call = task_rules(s, group, "exporters")
+        found.append({**call, "args": {**call["args"], "rules": exporter_rules(s, ports)}})
+    return found
 
 
 def task_admins(s: dict, host: _core.Host) -> dict | None:
     return task_rules(s, s["monitoring_security_group"], "admins")
 
 
-TASKS = {"exporters": task_exporters, "admins": task_admins}
+TASKS = {"exporters": task_exporters, "open_exporters": task_open_exporters, "admins": task_admins}
 
 
 def rehearsal(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> tuple[list[str], bool]:
@@ -134,7 +183,7 @@ def rehearsal(s: dict, host: _core.Host, run: Callable[[str, dict], dict]) -> tu
     planned = plan(s, host, found)
     if planned["problems"]:
         return planned["problems"], False
-    calls = [(REDIS_GROUP, call, planned["exporter_rules"]) for call in exporter_calls(s, host)]
+    calls = [(REDIS_GROUP, call, call["args"]["rules"]) for call in exporter_calls(s, host)]
     calls.append(("monitoring_security_group", task_admins(s, host), planned["admin_rules"]))
     answers: list[tuple[str, dict]] = []
     for setting, call, rules in calls:

@@ -28,9 +28,9 @@ def run(monkeypatch):
 
 
 def test_plan(run):
-    result = run({"security_groups_exporter_port": "9122"})
+    result = run({"monitoring_admin_cidrs": ["198.51.100.0/24"], "security_groups_admin_ports": "22,9122"})
     assert result["changed"] is False
-    assert result["plan"]["exporter_rules"][0]["ports"] == [9122]
+    assert result["plan"]["admin_rules"][0]["ports"] == [22, 9122]
     assert "problems" not in result["plan"]
 
 

@@ -22,25 +22,36 @@ def plan(read, host):
     return run
 
 
-def test_exporters_are_opened_to_the_monitoring_group(plan):
+@pytest.fixture
+def opened(read, host):
+    """opened(changed) -> the rules by which the Redis nodes of one cluster are opened."""
+
+    def run(changed=None):
+        call = security_groups.task_open_exporters(read("security_groups", {**GROUPS, **(changed or {})}), host())
+        assert (call["args"]["group_name"], call["args"]["owner"]) == ("redis-sg", "redisops/exporters")
+        return call["args"]["rules"]
+
+    return run
+
+
+def test_exporters_are_opened_to_the_monitoring_group(plan, opened):
     made = plan({"monitoring_vpc": "vpc-1"})
     assert made["problems"] == []
     assert made["vpc_id"] == "vpc-1"
-    assert made["exporter_rules"] == [
+    assert opened() == [
         {"ports": [9121], "rule_desc": "redis_exporter", "group_name": ["prometheus-sg"]},
         {"ports": [9100], "rule_desc": "node_exporter", "group_name": ["prometheus-sg"]},
         {"ports": [6379], "rule_desc": "Redis for TLS probes", "group_name": ["prometheus-sg"]},
     ]
     assert made["admin_rules"] == []
-    by_id = plan({"monitoring_security_group": "sg-0123456789abcdef0"})
-    assert by_id["exporter_rules"][0]["group_id"] == ["sg-0123456789abcdef0"]
+    by_id = opened({"monitoring_security_group": "sg-0123456789abcdef0"})
+    assert by_id[0]["group_id"] == ["sg-0123456789abcdef0"]
 
 
-def test_networks_in_place_of_the_group(plan):
+def test_networks_in_place_of_the_group(opened):
     """Lists, or text as -e and AWX give it."""
     for value in (["10.0.0.0/16", "2001:db8::/48"], "10.0.0.0/16, 2001:db8::/48"):
-        rules = plan({"security_groups_exporter_cidrs": value, "security_groups_exporter_more_ports": []})
-        assert rules["exporter_rules"] == [
+        assert opened({"security_groups_exporter_cidrs": value, "security_groups_exporter_more_ports": []}) == [
             {
                 "ports": [9121],
                 "rule_desc": "redis_exporter",
@@ -258,3 +269,42 @@ def test_each_cluster_has_its_group(read, host):
     lines, changed = security_groups.rehearsal(s, on, run)
     assert (lines, changed) == (["monitoring_redis_security_group: no"], False)
     assert asked == ["orders-sg", "redis-sg", "prometheus-sg"]
+
+
+def ports_of(s, on):
+    calls = security_groups.task_open_exporters(s, on)
+    calls = calls if isinstance(calls, list) else [calls]
+    return {
+        call["args"]["group_name"]: [(*rule["ports"], rule["rule_desc"]) for rule in call["args"]["rules"]]
+        for call in calls
+    }
+
+
+def test_each_group_has_the_ports_of_its_clusters(read, host):
+    own = {
+        "prometheus_exporter_port": 9200,
+        "node_exporter_port": "9101",
+        "redis_exporter_redis_addr": "rediss://localhost:7000",
+    }
+    theirs = [(9200, "redis_exporter"), (9101, "node_exporter"), (7000, "Redis for TLS probes")]
+    general = [(9121, "redis_exporter"), (9100, "node_exporter"), (6379, "Redis for TLS probes")]
+    s, hostvars = read("security_groups", GROUPS), CLUSTERS["hostvars"]
+    on = host(**{**CLUSTERS, "hostvars": {**hostvars, "o": {**hostvars["o"], **own}}})
+    assert ports_of(s, on) == {"orders-sg": theirs, "redis-sg": general}
+    # Without rules where they are removed.
+    assert [call["args"]["rules"] for call in security_groups.task_exporters(s, on)] == [[], []]
+    asked = []
+    s["monitoring_admin_cidrs"] = ["198.51.100.0/24"]
+    security_groups.rehearsal(s, on, lambda module, args: asked.append(args["rules"][0]["ports"]) or {})
+    assert asked == [[9200], [9121], [22, 3000, 9090, 9093]]
+    # One group for both clusters; and what the settings of all leave out is left out.
+    on = host(**{**CLUSTERS, "hostvars": {**hostvars, "o": {"monitoring_cluster": "orders", **own}}})
+    assert ports_of(s, on) == {"redis-sg": theirs + general}
+    s["security_groups_exporter_more_ports"] = [{"port": 8000, "rule_desc": "x"}]
+    assert ports_of(s, on) == {"redis-sg": [(9200, "redis_exporter"), (8000, "x"), (9121, "redis_exporter")]}
+    # One cluster has what the settings say, unless it has a name of its own.
+    one = {"groups": {"redis": ["o"], "monitoring": ["m"]}}
+    on = host(**one, hostvars={**hostvars, "o": {"monitoring_cluster": "orders", **own}})
+    assert ports_of(read("security_groups", GROUPS), on) == {"redis-sg": general}
+    on = host(**one, hostvars={"m": {"monitoring_cluster": "shop"}, "o": {"monitoring_cluster": "orders", **own}})
+    assert ports_of(read("security_groups", GROUPS), on) == {"redis-sg": theirs}
