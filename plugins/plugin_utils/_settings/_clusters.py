@@ -256,6 +256,21 @@ def ports(s: dict, host: _core.Host) -> dict[str, int]:
     }
 
 
+def port_warnings(s: dict, host: _core.Host) -> list[str]:
+    """Exporters that listen at another port than they are asked at. No error: a proxy may be in between."""
+    found: dict[tuple[int, int], list[str]] = {}
+    for node, asked in ports(s, host).items():
+        port, dummy = of_node(host, node, "redis_exporter", "redis_exporter_port")
+        address, dummy = of_node(host, node, "redis_exporter", "redis_exporter_listen_address")
+        if port and port != asked and not re.match(r"127\.|\[?::1\b", str(address or "")):
+            found.setdefault((port, asked), []).append(node)
+    return [
+        f"redis_exporter_port is {port} at {names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}, and"
+        f" Prometheus asks at {asked}: give {PORT} as well, in group_vars/all or, of several clusters, in those of one"
+        for (port, asked), names in found.items()
+    ]
+
+
 def jobs(s: dict, host: _core.Host) -> list[dict[str, Any]]:
     """The scrape jobs of the exporters: one for all, and one for each cluster that is asked in another way.
 

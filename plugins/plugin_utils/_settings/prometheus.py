@@ -283,7 +283,11 @@ def service(s: dict, host: _core.Host) -> dict:
     return {
         **release,
         "unit": "prometheus.service",
-        "warnings": [*(f"scrape_targets leaves out a host: {reason}" for reason in left_out), *_agent.warnings(s)],
+        "warnings": [
+            *(f"scrape_targets leaves out a host: {reason}" for reason in left_out),
+            *_agent.warnings(s),
+            *_clusters.port_warnings(s, host),
+        ],
         "config": {
             "path": "/etc/prometheus",
             "files": files,

@@ -236,6 +236,28 @@ def test_discovery_by_ec2_asks_at_the_port_that_all_clusters_say(stack):
     assert jobs["redis-cluster-orders"]["ec2_sd_configs"][0]["port"] == 9300
 
 
+def test_an_exporter_that_is_asked_at_another_port_is_told(stack):
+    hint = "give prometheus_exporter_port as well, in group_vars/all or, of several clusters, in those of one"
+    for orders, wanted in (
+        (
+            {"redis_exporter_port": "9200"},
+            [f"redis_exporter_port is 9200 at orders-1 and 1 more, and Prometheus asks at 9121: {hint}"],
+        ),
+        ({"redis_exporter_port": 9200, "prometheus_exporter_port": 9200}, []),
+        ({"redis_exporter_port": 9200, "redis_exporter_listen_address": "127.0.0.1"}, []),  # behind a proxy
+        ({"redis_exporter_port": 9121}, []),
+        ({"redis_exporter_port": ""}, []),
+    ):
+        assert judged("prometheus", stack(orders=orders))[1]["warnings"] == wanted
+    same = {"monitoring_cluster": "shop", "redis_exporter_port": 9200}
+    on = stack(orders=same, sessions=same)
+    assert judged("prometheus", on)[1]["warnings"] == [
+        f"redis_exporter_port is 9200 at orders-1 and 2 more, and Prometheus asks at 9121: {hint}"
+    ]
+    on = stack(orders=same, sessions=same, changed={"prometheus_exporter_port": 9200})
+    assert judged("prometheus", on)[1]["warnings"] == []
+
+
 def test_redis_of_a_cluster_is_probed_with_its_own_certificates(stack):
     own = {
         "blackbox_exporter_redis_ca_file": "/tls/orders-ca.crt",
