@@ -112,7 +112,7 @@ class Site:
         script = (
             "for i = 1, tonumber(ARGV[1]) do redis.call([[SET]], KEYS[1] .. i, string.rep([[x]], 1000000)) end return 1"
         )
-        key = f"fill:{{{self.tag(host)}}}:{time.time():.0f}:"
+        key = f"fill:{{{self.tag(host)}}}:{time.time_ns()}:"  # no key of an earlier one
         deadline = time.monotonic() + 300
         while True:
             try:
