@@ -72,7 +72,8 @@ FOOT = """\
 * **One host of a pair away**: the other pages in the usual time, and one page (MonitoringTargetDown, P2) tells that it
   is away. Its return is told as the end of that, and nothing else. Its own data has a gap for the time.
 * **The pair cut in two is the documented two**: each half tells what it sees, so a fault is told twice, and each tells
-  that the other is away. Healed, silences made on either side are on both.
+  that the other is away. Healed, silences made on either side are on both, and each may tell its half of that page
+  once more, before they agree.
 * **A host of the pair that reaches nobody** sees everything down, and cannot tell. Healed, its Alertmanager delivers
   what it had wanted to tell, and its Prometheus gives the other one alerts that are over at its next scrape: Redis'
   page comes again, once for each that knew of it, and a few more end within two minutes. It is

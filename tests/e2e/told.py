@@ -67,10 +67,10 @@ def problems(
     for receiver, alert in sorted(pages):
         if alert not in echoes:
             say(f"{alert}, which nobody expects, was told to", receiver)
-    for (receiver, group, firing), times in copies.items():
+    for (receiver, _group, firing), times in copies.items():
         if times >= most:
-            say(f"{'alerts' if firing else 'the end'} of {group} came {times} times more to", receiver)
-    return [f"{what} {' and '.join(receivers)}" for what, receivers in wrong.items()]
+            say(f"the same {'alerts' if firing else 'end'} came {times} times more to", receiver)
+    return [f"{what} {' and '.join(dict.fromkeys(receivers))}" for what, receivers in wrong.items()]
 
 
 def kinds(notices: list[Notice], receiver: str) -> dict[str, int]:

@@ -54,7 +54,7 @@ def test_the_dead_mans_switch_is_not_told():
 def test_an_alert_of_two_senders_is_once_too_many_where_one_is_asked_for():
     twice = told.read([line("Down-a"), line("Down-a"), line(over=("Down-a",)), line(over=("Down-a",))])
     assert told.problems(twice, BOTH) == [
-        "alerts of g came 1 times more to chat", "the end of g came 1 times more to chat"
+        "the same alerts came 1 times more to chat", "the same end came 1 times more to chat"
     ]  # fmt: skip
     assert told.problems(twice, BOTH, most=2) == []
 
