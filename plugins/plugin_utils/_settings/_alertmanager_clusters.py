@@ -30,10 +30,11 @@ def levels_of(s: dict, said: dict, host: _core.Host) -> dict:
     Levels that are given for all name the receivers of all: they do not count for a cluster with receivers of its own.
     """
     derived, general = levels_of_all(s, host)
-    by_kind = receivers.levels(said.get(RECEIVERS, s[RECEIVERS]), s["alertmanager_watchdog_receiver"])
-    if told(s, said.get(RECEIVERS, s[RECEIVERS])) != told(s, s[RECEIVERS]) and said.get(LEVELS, general) == general:
+    known, levels = said.get(RECEIVERS, s[RECEIVERS]), said.get(LEVELS, general)
+    by_kind = receivers.levels(known, s["alertmanager_watchdog_receiver"])
+    if told(s, known) != told(s, s[RECEIVERS]) and levels == general:
         return by_kind
-    return {**(by_kind if derived else {}), **said.get(LEVELS, general)}
+    return {**(by_kind if derived else {}), **levels}
 
 
 def told(s: dict, known: list[dict]) -> dict[str, dict]:

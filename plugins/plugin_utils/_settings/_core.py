@@ -109,6 +109,11 @@ def address_of(variables: Mapping[str, Any], name: str) -> str:
     return variables.get("private_ip_address") or variables.get("ansible_host") or name
 
 
+def monitoring_address_of(variables: Mapping[str, Any], name: str) -> str:
+    """Where people and other hosts reach the monitoring host with these variables."""
+    return variables.get("monitoring_address") or address_of(variables, name)
+
+
 # --------------------------------------------------------------------------------------------------------- settings
 
 

@@ -30,5 +30,5 @@ def reachable(url: str, host: _core.Host) -> str:
     parts = urlsplit(url)
     if parts.hostname:
         return url
-    address = host.variables.get("monitoring_address") or _core.address_of(host.variables, host.name)
+    address = _core.monitoring_address_of(host.variables, host.name)
     return urlunsplit((parts.scheme, f"{_core.bracket(address)}{parts.netloc}", parts.path, "", ""))

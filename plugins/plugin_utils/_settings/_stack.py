@@ -318,10 +318,9 @@ class Stack:
         return web.target if name == self.host.name and web.loopback else self.at(name, web.setting("port"))
 
     def at(self, name: str, port: int) -> str:
-        if name == self.host.name:
-            return f"{_core.bracket(self.address)}:{port}"
-        other = self.host.hostvars[name]
-        return f"{_core.bracket(other.get('monitoring_address') or _core.address_of(other, name))}:{port}"
+        own = name == self.host.name
+        address = self.address if own else _core.monitoring_address_of(self.host.hostvars[name], name)
+        return f"{_core.bracket(address)}:{port}"
 
     def runbooks(self) -> str:
         s = self.of("prometheus")
